@@ -1,0 +1,197 @@
+"""What a user sets: credentials, limits, lanes, options of a call, and their reading from the environment.
+
+Values only: nothing here opens, waits or sends. Every room may use it.
+"""
+
+import enum
+import math
+import os
+from collections.abc import Mapping
+from typing import NoReturn, Self
+
+from attrs import field, frozen
+
+from ongage_async.errors import ConfigurationError
+
+__all__ = ["ApiKey", "Credentials", "Lane", "Limits", "from_env"]
+
+NET_HOST = "https://api.ongage.net"
+COM_HOST = "https://api.ongage.com"
+
+
+class Lane(enum.IntEnum):
+    """Say who waits for a call: lower numbers go first."""
+
+    URGENT = 0
+    """A person waits: sign-up forms, receipts."""
+    NORMAL = 1
+    """The default."""
+    BULK = 2
+    """Uploads and polling: paced evenly, so that the other lanes never find the bucket empty for long."""
+
+
+class _Unpicklable:
+    """Keep secrets out of pickles; copying gives the same object."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} is not pickled, so that no secret lands in a queue or a file: "
+            "build it in the other process, for instance with OngageClient.from_env()"
+        )
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+def _header_value(name: str, value: str) -> str:
+    """Return `value` stripped, or refuse it without showing it."""
+    stripped = value.strip()
+    if not stripped:
+        raise ConfigurationError(f"{name} is empty: give the value from your Ongage account")
+    if not stripped.isascii() or not stripped.isprintable():
+        raise ConfigurationError(f"{name} holds a character that an HTTP header cannot carry: copy it again")
+    return stripped
+
+
+@frozen(repr=False)
+class Credentials(_Unpicklable):
+    """Hold a user name, password and account code (vendor page §1.2); masked everywhere.
+
+    Args:
+        username: The Ongage user's login; an Admin or General User.
+        password: That user's password.
+        account_code: The alphanumeric account code of the Account Profile page, *not* the numeric account id.
+    """
+
+    username: str = field(converter=lambda v: _header_value("username", v))
+    password: str = field(converter=lambda v: _header_value("password", v))
+    account_code: str = field(converter=lambda v: _header_value("account_code", v))
+
+    def headers(self) -> dict[str, str]:
+        """Return the three authentication headers."""
+        return {"X_USERNAME": self.username, "X_PASSWORD": self.password, "X_ACCOUNT_CODE": self.account_code}
+
+    @property
+    def default_base_url(self) -> str:
+        """The host that these credentials are made for."""
+        return NET_HOST
+
+    @property
+    def account(self) -> str:
+        """What names the account, for the ledger's key; hashed before it is stored."""
+        return f"code:{self.account_code}"
+
+    def __repr__(self) -> str:
+        return "Credentials(‹masked›)"
+
+
+@frozen(repr=False)
+class ApiKey(_Unpicklable):
+    """Hold an API key (vendor page §1.2); masked everywhere. Keys work on ``https://api.ongage.com`` only.
+
+    Args:
+        key: The key, as shown once by the Ongage user interface.
+    """
+
+    key: str = field(converter=lambda v: _header_value("api key", v))
+
+    def headers(self) -> dict[str, str]:
+        """Return the authentication header."""
+        return {"x-api-key": self.key}
+
+    @property
+    def default_base_url(self) -> str:
+        """The host that a key is made for."""
+        return COM_HOST
+
+    @property
+    def account(self) -> str:
+        """What names the account, for the ledger's key; hashed before it is stored."""
+        return f"key:{self.key}"
+
+    def __repr__(self) -> str:
+        return "ApiKey(‹masked›)"
+
+
+@frozen
+class Limits:
+    """Say what the account allows (Account Profile page; vendor page §2).
+
+    Args:
+        calls: Calls that may reach the vendor in any `per_s` seconds; at least 1.
+        per_s: The window in seconds.
+        parallel: Calls that may be open at once; at least 1.
+    """
+
+    calls: int = 300
+    per_s: float = 60.0
+    parallel: int = 10
+
+    def __attrs_post_init__(self) -> None:
+        if self.calls < 1:
+            raise ConfigurationError(f"Limits(calls={self.calls}): at least one call per window is needed")
+        if not (math.isfinite(self.per_s) and self.per_s > 0):
+            raise ConfigurationError(f"Limits(per_s={self.per_s}): give a positive number of seconds")
+        if self.parallel < 1:
+            raise ConfigurationError(f"Limits(parallel={self.parallel}): at least one call at a time is needed")
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two calls that are spread evenly over the window."""
+        return self.per_s / self.calls
+
+
+def from_env(environ: Mapping[str, str] = os.environ) -> dict[str, object]:
+    """Read the client's settings from ``ONGAGE_*`` variables.
+
+    Args:
+        environ: Where to read; the process's environment by default.
+
+    Returns:
+        Keyword arguments for `OngageClient`: ``credentials`` always, the rest only where a variable is set.
+
+    Raises:
+        ConfigurationError: Credentials are missing, both kinds are given, or a number is not one.
+    """
+    settings: dict[str, object] = {"credentials": _credentials(environ)}
+    if base_url := environ.get("ONGAGE_BASE_URL"):
+        settings["base_url"] = base_url
+    if environ.get("ONGAGE_LIST_ID"):
+        settings["list_id"] = _whole_number(environ, "ONGAGE_LIST_ID")
+    if governor := environ.get("ONGAGE_GOVERNOR"):
+        settings["governor"] = governor
+    calls, parallel = "ONGAGE_CALLS_PER_MINUTE", "ONGAGE_PARALLEL"
+    if environ.get(calls) or environ.get(parallel):
+        default = Limits()
+        settings["limits"] = Limits(
+            calls=_whole_number(environ, calls) if environ.get(calls) else default.calls,
+            parallel=_whole_number(environ, parallel) if environ.get(parallel) else default.parallel,
+        )
+    return settings
+
+
+def _credentials(environ: Mapping[str, str]) -> Credentials | ApiKey:
+    names = ("ONGAGE_USERNAME", "ONGAGE_PASSWORD", "ONGAGE_ACCOUNT_CODE")
+    given = [name for name in names if environ.get(name)]
+    key = environ.get("ONGAGE_API_KEY")
+    if key and given:
+        raise ConfigurationError(f"ONGAGE_API_KEY and {given[0]} are both set: keep one kind of credentials")
+    if key:
+        return ApiKey(key)
+    if missing := [name for name in names if name not in given]:
+        raise ConfigurationError(
+            f"no credentials: set {', '.join(missing)}" + ("" if given else ", or ONGAGE_API_KEY alone")
+        )
+    return Credentials(*(environ[name] for name in names))
+
+
+def _whole_number(environ: Mapping[str, str], name: str) -> int:
+    try:
+        return int(environ[name])
+    except ValueError:
+        raise ConfigurationError(f"{name} must be a whole number") from None

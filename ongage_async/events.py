@@ -1,0 +1,84 @@
+"""What the library tells while it works: small frozen records for the `on_event` callback of the client.
+
+Nothing here holds a secret, an address or a URL. An event is made only if somebody listens.
+"""
+
+from collections.abc import Callable
+
+from attrs import frozen
+
+from ongage_async.config import Lane
+
+__all__ = ["AccountPaused", "AttemptEnded", "CallEnded", "DriftSeen", "Event", "Listener"]
+
+
+@frozen
+class AttemptEnded:
+    """One send of a call is over.
+
+    Attributes:
+        operation: Dotted name.
+        attempt: 1 for the first send.
+        lane: The lane it was sent on.
+        queued_s: Seconds it waited for its permit.
+        wire_s: Seconds from permit to answer.
+        status: HTTP status; None when no answer came.
+        error: Name of the error's class; None when all is well.
+    """
+
+    operation: str
+    attempt: int
+    lane: Lane
+    queued_s: float
+    wire_s: float
+    status: int | None = None
+    error: str | None = None
+
+
+@frozen
+class CallEnded:
+    """A call is over, whatever it took.
+
+    Attributes:
+        operation: Dotted name.
+        attempts: How often it was sent.
+        elapsed_s: Seconds from its start to its end.
+        error: Name of the error's class; None when all is well.
+    """
+
+    operation: str
+    attempts: int
+    elapsed_s: float
+    error: str | None = None
+
+
+@frozen
+class AccountPaused:
+    """A 429 paused the account.
+
+    Attributes:
+        pause_s: Seconds from now until calls go out again.
+        strike: 1 for the first pause, 2 for the one that follows it without a success in between.
+    """
+
+    pause_s: float
+    strike: int
+
+
+@frozen
+class DriftSeen:
+    """The vendor sent something that the models do not know; it was kept.
+
+    Attributes:
+        model: Name of the model.
+        field: Name of the unknown field, or of the field that holds an unknown value.
+        kind: ``field`` or ``value``.
+    """
+
+    model: str
+    field: str
+    kind: str
+
+
+Event = AttemptEnded | CallEnded | AccountPaused | DriftSeen
+Listener = Callable[[Event], None]
