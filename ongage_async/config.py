@@ -6,7 +6,7 @@ Values only: nothing here opens, waits or sends. Every room may use it.
 import enum
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn, Self
 
 from attrs import field, frozen
@@ -48,14 +48,18 @@ class _Unpicklable:
         return self
 
 
-def _header_value(name: str, value: str) -> str:
-    """Return `value` stripped, or refuse it without showing it."""
-    stripped = value.strip()
-    if not stripped:
-        raise ConfigurationError(f"{name} is empty: give the value from your Ongage account")
-    if not stripped.isascii() or not stripped.isprintable():
-        raise ConfigurationError(f"{name} holds a character that an HTTP header cannot carry: copy it again")
-    return stripped
+def _header(name: str) -> Callable[[str], str]:
+    """Return a converter that strips a header's value, or refuses it without showing it."""
+
+    def convert(value: str) -> str:
+        stripped = value.strip()
+        if not stripped:
+            raise ConfigurationError(f"{name} is empty: give the value from your Ongage account")
+        if not stripped.isascii() or not stripped.isprintable():
+            raise ConfigurationError(f"{name} holds a character that an HTTP header cannot carry: copy it again")
+        return stripped
+
+    return convert
 
 
 @frozen(repr=False)
@@ -68,9 +72,9 @@ class Credentials(_Unpicklable):
         account_code: The alphanumeric account code of the Account Profile page, *not* the numeric account id.
     """
 
-    username: str = field(converter=lambda v: _header_value("username", v))
-    password: str = field(converter=lambda v: _header_value("password", v))
-    account_code: str = field(converter=lambda v: _header_value("account_code", v))
+    username: str = field(converter=_header("username"))
+    password: str = field(converter=_header("password"))
+    account_code: str = field(converter=_header("account_code"))
 
     def headers(self) -> dict[str, str]:
         """Return the three authentication headers."""
@@ -98,7 +102,7 @@ class ApiKey(_Unpicklable):
         key: The key, as shown once by the Ongage user interface.
     """
 
-    key: str = field(converter=lambda v: _header_value("api key", v))
+    key: str = field(converter=_header("api key"))
 
     def headers(self) -> dict[str, str]:
         """Return the authentication header."""

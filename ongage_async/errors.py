@@ -2,6 +2,7 @@
 
     OngageError                      operation, attempts, elapsed_s, outcome; notes tell the attempts
     ├─ ConfigurationError            which setting, and how to set it
+    ├─ InvalidInputError             an argument that no call can carry; also a ValueError
     ├─ TransportError                no answer came
     │  ├─ ConnectError               nothing was sent
     │  ├─ ResponseTimeoutError       sent, no whole answer in time
@@ -44,6 +45,7 @@ __all__ = [
     "ConnectionLostError",
     "DecodeError",
     "ImportFailedError",
+    "InvalidInputError",
     "JobError",
     "JobTimeoutError",
     "JournalError",
@@ -127,6 +129,13 @@ class OngageError(Exception):
 
 class ConfigurationError(OngageError):
     """A setting is missing or wrong; the message says which one and how to set it."""
+
+
+class InvalidInputError(OngageError, ValueError):
+    """An argument cannot be sent: no rows, too many rows, a row without an address, a value that JSON cannot hold.
+
+    Raised before anything is sent; the message names the place, never the value.
+    """
 
 
 class TransportError(OngageError):
@@ -273,9 +282,11 @@ class ImportFailedError(JobError):
 
     Attributes:
         status: The vendor's final status.
+        report: The `ImportReport`, when `imports.run` raises it.
     """
 
     default_outcome = Outcome.REJECTED
+    report: Any = None
 
     def __init__(self, message: str, *, status: int = 0, **context: Any) -> None:
         super().__init__(message, **context)

@@ -1,0 +1,277 @@
+"""The one loop in which a call happens: render, permit, send, give back, read, or wait and try again.
+
+Rules come from `_wire` and `_retry`, the right to send from the governor, the sending from `_transport`. The send runs
+in a task that the engine owns: a cancelled caller is free at once, the exchange ends in order, and its permit comes
+home when it has. Nothing is held across a wait.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import anyio
+from attrs import define, field, frozen
+
+from ongage_async import _wire
+from ongage_async._operation import Answer, Operation
+from ongage_async._retry import History, RetryPolicy
+from ongage_async._tasks import Owned, Yard
+from ongage_async._transport import Transport
+from ongage_async.config import Lane
+from ongage_async.errors import (
+    BudgetError,
+    ConfigurationError,
+    ConnectError,
+    OngageError,
+    RateLimitedError,
+    ResponseTimeoutError,
+    ServerError,
+)
+from ongage_async.events import AccountPaused, AttemptEnded, CallEnded, Event, Listener
+from ongage_async.governor import End, Governor, Permit
+
+__all__ = ["Bound", "Engine", "Options"]
+
+log = logging.getLogger("ongage_async")
+
+
+@frozen
+class Options:
+    """What a caller may choose for its calls.
+
+    Args:
+        lane: Instead of the operation's own lane.
+        max_wait_s: Seconds after its start beyond which a call does not wait to be sent (queue, pause, back-off); None:
+            as long as needed.
+        retry: When a failed call is sent again.
+        timeout_s: Seconds that one send may take until its whole answer is there.
+        list_id: The list of calls that name none.
+    """
+
+    lane: Lane | None = None
+    max_wait_s: float | None = None
+    retry: RetryPolicy = field(factory=RetryPolicy)
+    timeout_s: float = 60.0
+    list_id: int | None = None
+
+
+@define(eq=False)
+class _Call:
+    """One call under way."""
+
+    operation: Operation
+    options: Options
+    lane: Lane
+    started_at: float
+    attempts: int = 0
+    history: History = field(factory=History)
+    notes: list[str] = field(factory=list)
+
+    def left_s(self) -> float | None:
+        """Seconds of waiting that the caller still allows."""
+        if self.options.max_wait_s is None:
+            return None
+        return max(0.0, self.started_at + self.options.max_wait_s - anyio.current_time())
+
+    def dress(self, error: OngageError) -> OngageError:
+        """Complete an error with what is known about the call."""
+        error.operation = self.operation.name
+        error.attempts = self.attempts
+        error.elapsed_s = anyio.current_time() - self.started_at
+        for note in self.notes:
+            error.add_note(note)
+        return error
+
+
+@define(eq=False)
+class Engine:
+    """Make calls for everybody who shares one account in this client.
+
+    Args:
+        transport: What sends.
+        governor: What allows.
+        listener: Who is told; None for nobody.
+        chance: Random numbers in [0, 1) for jitter.
+    """
+
+    transport: Transport
+    governor: Governor
+    listener: Listener | None = None
+    chance: Callable[[], float] = random.random
+    _yard: Yard = field(factory=Yard, init=False)
+    _closed: bool = field(default=False, init=False)
+
+    async def call(
+        self,
+        operation: Operation,
+        options: Options,
+        *,
+        path: Mapping[str, str | int] | None = None,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        list_id: int | None = None,
+    ) -> Answer:
+        """Make one call; see `Caller.call` for its arguments.
+
+        Raises:
+            OngageError: The last error, as itself, with a note for each attempt.
+        """
+        if self._closed:
+            raise ConfigurationError("this client is closed: make the call inside its `async with` block")
+        list_id = options.list_id if list_id is None else list_id
+        request = _wire.render(operation, path=path, query=query, body=body, list_id=list_id)
+        call = _Call(operation, options, options.lane or operation.lane, anyio.current_time())
+        error: BaseException | None = None
+        try:
+            return await self._until_settled(call, request)
+        except BaseException as caught:
+            error = caught
+            raise
+        finally:
+            self._tell_end(call, error)
+
+    async def aclose(self) -> None:
+        """Refuse new calls, let the open ones end, and close our connections."""
+        self._closed = True
+        await self._yard.drain()
+        await self.transport.aclose()
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    async def _until_settled(self, call: _Call, request: _wire.WireRequest) -> Answer:
+        last: OngageError | None = None
+        while True:
+            permit = await self._permit(call, last)
+            call.attempts += 1
+            try:
+                return await self._attempt(call, request, permit)
+            except OngageError as error:
+                last = error
+            call.history = call.history.after(last)
+            wait_s = call.options.retry.wait_s(last, call.operation.repeat, call.history, self.chance())
+            call.notes.append(_note(call.attempts, last, wait_s))
+            await self._wait(call, last, wait_s)
+
+    async def _permit(self, call: _Call, last: OngageError | None) -> Permit:
+        """Wait for a permit; where waiting does not fit, an earlier attempt's error is more telling than ours."""
+        try:
+            return await self.governor.acquire(call.lane, max_wait_s=call.left_s())
+        except BudgetError as refusal:
+            if last is None:
+                raise call.dress(refusal) from None
+            _set_retry_after(last, refusal.retry_after_s)
+            raise call.dress(last) from None
+
+    async def _wait(self, call: _Call, last: OngageError, wait_s: float | None) -> None:
+        left_s = call.left_s()
+        if wait_s is None:
+            raise call.dress(last) from None
+        if left_s is not None and wait_s > left_s:
+            _set_retry_after(last, wait_s)
+            raise call.dress(last) from None
+        if wait_s:
+            await anyio.sleep(wait_s)
+
+    async def _attempt(self, call: _Call, request: _wire.WireRequest, permit: Permit) -> Answer:
+        """Send once, from a task of our own."""
+        began = anyio.current_time()
+        exchange = self._yard.start(self._exchange, call, request, permit)
+        error: OngageError | None = None
+        status: int | None = None
+        try:
+            answer = await _within(exchange, call.options.timeout_s)
+            status = answer.status
+            return answer
+        except OngageError as caught:
+            error, status = caught, getattr(caught, "status", None)
+            raise
+        finally:
+            self._tell_attempt(call, permit, anyio.current_time() - began, status, error)
+
+    async def _exchange(self, call: _Call, request: _wire.WireRequest, permit: Permit) -> Answer:
+        """Send, read, and give the permit back whatever happens; runs to its end though nobody may wait any more."""
+        end, retry_after_s = End.UNCERTAIN, None
+        try:
+            response = await self.transport.send(request, call.options.timeout_s)
+            end = End.ANSWERED
+            return _wire.read(call.operation, response.status, response.headers, response.body)
+        except RateLimitedError as error:
+            end, retry_after_s = End.REFUSED, error.retry_after_s
+            raise
+        except ConnectError:
+            end = End.UNSENT
+            raise
+        finally:
+            with anyio.CancelScope(shield=True):
+                pause = await permit.give_back(end, retry_after_s=retry_after_s)
+            if pause is not None and pause.is_new:
+                self._tell(AccountPaused(max(0.0, pause.until - self.governor.now()), pause.strike))
+                log.warning("the account is paused after a 429 (pause %d in a row)", pause.strike)
+
+    # -- telling ------------------------------------------------------------------------------------------------------
+
+    def _tell(self, event: Event) -> None:
+        if self.listener is None:
+            return
+        try:
+            self.listener(event)
+        except Exception:
+            log.exception("the on_event callback failed")
+
+    def _tell_attempt(
+        self, call: _Call, permit: Permit, wire_s: float, status: int | None, error: OngageError | None
+    ) -> None:
+        kind = type(error).__name__ if error else None
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s attempt %d: %s in %.3f s", call.operation.name, call.attempts, kind or status, wire_s)
+        if self.listener is not None:
+            self._tell(
+                AttemptEnded(call.operation.name, call.attempts, call.lane, permit.queued_s, wire_s, status, kind)
+            )
+
+    def _tell_end(self, call: _Call, error: BaseException | None) -> None:
+        if self.listener is not None:
+            elapsed_s = anyio.current_time() - call.started_at
+            kind = type(error).__name__ if error else None
+            self._tell(CallEnded(call.operation.name, call.attempts, elapsed_s, kind))
+
+
+@frozen
+class Bound:
+    """An engine with options: what a resource knows of both (`Caller`)."""
+
+    engine: Engine
+    options: Options
+
+    async def call(
+        self,
+        operation: Operation,
+        *,
+        path: Mapping[str, str | int] | None = None,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        list_id: int | None = None,
+    ) -> Answer:
+        """Make one call; see `Caller.call`."""
+        return await self.engine.call(operation, self.options, path=path, query=query, body=body, list_id=list_id)
+
+
+async def _within(exchange: Owned[Answer], timeout_s: float) -> Answer:
+    """Wait for an exchange as long as the caller allows; it goes on by itself."""
+    with anyio.move_on_after(timeout_s):
+        return await exchange.wait()
+    raise ResponseTimeoutError(f"no whole answer within timeout_s={timeout_s:g}")
+
+
+def _note(attempt: int, error: OngageError, wait_s: float | None) -> str:
+    then = (
+        "not sent again" if wait_s is None else f"next after {wait_s:.1f} s" if wait_s else "next when the pause ends"
+    )
+    return f"attempt {attempt}: {type(error).__name__}, outcome {error.outcome}, {then}"
+
+
+def _set_retry_after(error: OngageError, seconds: float) -> None:
+    if isinstance(error, RateLimitedError | ServerError):
+        error.retry_after_s = seconds
+    error.add_note(f"waiting {seconds:.1f} s for the next attempt does not fit max_wait_s")

@@ -1,0 +1,222 @@
+"""The front door: `OngageClient`, its options, and the families of the API as attributes.
+
+It joins configuration, governor, transport and engine, and does nothing itself. Resources are made when first used, so
+a view with other options costs next to nothing.
+"""
+
+import ssl
+from collections.abc import Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import Any, NoReturn, Self
+from urllib.parse import urlsplit
+
+import attrs
+
+from ongage_async._engine import Bound, Engine, Options
+from ongage_async._operation import Answer, ListIn, Operation, Repeat
+from ongage_async._retry import RetryPolicy
+from ongage_async._transport import HTTPClient, Transport
+from ongage_async.config import ApiKey, Credentials, Lane, Limits, from_env
+from ongage_async.errors import ConfigurationError
+from ongage_async.events import Listener
+from ongage_async.governor import Governor, from_url
+from ongage_async.resources.contacts import Contacts
+from ongage_async.resources.imports import Imports
+from ongage_async.resources.list_fields import ListFields
+from ongage_async.resources.lists import Lists
+
+__all__ = ["OngageClient"]
+
+_UNSET: Any = object()
+
+
+class OngageClient:
+    """Talk to one Ongage account.
+
+    Use it as ``async with OngageClient(...) as ongage``, on asyncio or trio; one for the whole program is enough. Every
+    call goes through its governor; share one `Governor` (or a governor URL) between all clients of an account.
+
+    Args:
+        credentials: `Credentials` or `ApiKey`.
+        base_url: Scheme and host; by default the one the credentials are made for.
+        list_id: The list of calls that name none; None means the account's default list.
+        governor: None for one of its own in this process, a `Governor` to share, or a ledger's URL.
+        limits: What the account allows; not with a `Governor`, which has its own.
+        retry: When a failed call is sent again.
+        http_client: A client of your own (httpx or httpx2), used as it is and left open.
+        ssl_context: For a private certificate authority, without a client of your own.
+        timeout_s: Seconds that one send may take until its whole answer is there.
+        on_event: Called with each record of `ongage_async.events`; must be quick.
+
+    Raises:
+        ConfigurationError: A setting is wrong; the message says which.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials | ApiKey,
+        *,
+        base_url: str | None = None,
+        list_id: int | None = None,
+        governor: Governor | str | None = None,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+        http_client: HTTPClient | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        timeout_s: float = 60.0,
+        on_event: Listener | None = None,
+    ) -> None:
+        if not isinstance(credentials, Credentials | ApiKey):
+            raise ConfigurationError("credentials must be Credentials(...) or ApiKey(...)")
+        if isinstance(governor, Governor) and limits is not None:
+            raise ConfigurationError("give limits= to the Governor, not to the client that uses it")
+        self._base_url = _checked(base_url or credentials.default_base_url)
+        self._options = Options(retry=retry or RetryPolicy(), timeout_s=timeout_s, list_id=list_id)
+        self._owns_governor = not isinstance(governor, Governor)
+        self.governor: Governor = governor if isinstance(governor, Governor) else from_url(governor, limits)
+        transport = Transport(self._base_url, credentials.headers(), http_client, ssl_context)
+        self._engine = Engine(transport, self.governor, on_event)
+
+    @classmethod
+    def from_env(cls, **overrides: Any) -> Self:
+        """Make a client from ``ONGAGE_*`` variables.
+
+        Reads ``ONGAGE_USERNAME``, ``ONGAGE_PASSWORD`` and ``ONGAGE_ACCOUNT_CODE``, or ``ONGAGE_API_KEY``; and
+        ``ONGAGE_BASE_URL``, ``ONGAGE_LIST_ID``, ``ONGAGE_GOVERNOR``, ``ONGAGE_CALLS_PER_MINUTE``, ``ONGAGE_PARALLEL``.
+
+        Args:
+            overrides: Arguments of `OngageClient` that win over the environment.
+
+        Raises:
+            ConfigurationError: A variable is missing or wrong.
+        """
+        settings = from_env()
+        if isinstance(overrides.get("governor"), Governor):
+            settings.pop("limits", None)
+        return cls(**{**settings, **overrides})
+
+    def with_options(
+        self,
+        *,
+        lane: Lane | None = _UNSET,
+        max_wait_s: float | None = _UNSET,
+        retry: RetryPolicy = _UNSET,
+        timeout_s: float = _UNSET,
+        list_id: int | None = _UNSET,
+    ) -> Self:
+        """Return a view of this client whose calls use other options; cheap, and it needs no closing.
+
+        Args:
+            lane: For all calls of the view, instead of each operation's own.
+            max_wait_s: Seconds after the start of a call beyond which it does not wait to be sent (queue, pause and
+                back-off); what cannot be met is refused at once with `retry_after_s`. None: as long as needed.
+            retry: When a failed call is sent again.
+            timeout_s: Seconds that one send may take until its whole answer is there.
+            list_id: The list of calls that name none.
+        """
+        given = {"lane": lane, "max_wait_s": max_wait_s, "retry": retry, "timeout_s": timeout_s, "list_id": list_id}
+        view = object.__new__(type(self))
+        view._base_url = self._base_url
+        view._owns_governor = False
+        view.governor = self.governor
+        view._engine = self._engine
+        view._options = attrs.evolve(self._options, **{k: v for k, v in given.items() if v is not _UNSET})
+        return view
+
+    # -- the families of the API --------------------------------------------------------------------------------------
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        """Contacts of a list."""
+        return Contacts(self._caller, self._engine.listener)
+
+    @cached_property
+    def lists(self) -> Lists:
+        """Sending and suppression lists."""
+        return Lists(self._caller, self._engine.listener)
+
+    @cached_property
+    def list_fields(self) -> ListFields:
+        """Fields of a list."""
+        return ListFields(self._caller, self._engine.listener)
+
+    @cached_property
+    def imports(self) -> Imports:
+        """Bulk imports of files."""
+        return Imports(self._caller, self._engine.listener, self.list_fields)
+
+    async def request(
+        self,
+        method: str,
+        route: str,
+        *,
+        path: Mapping[str, str | int] | None = None,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        list_id: int | None = None,
+        repeat: Repeat | None = None,
+    ) -> Answer:
+        """Call any endpoint: governed, retried and masked like all others.
+
+        Args:
+            method: HTTP method.
+            route: Path without the list prefix; put values that are private in `path`:
+                ``request("GET", "/api/contacts/by_email/{email}", path={"email": ...})``.
+            path: Values of the route's ``{parameters}``.
+            params: Query parameters.
+            json: Body.
+            list_id: The list; None means this client's.
+            repeat: Whether a second send can do harm; SAFE for GET, IF_UNSENT otherwise.
+
+        Returns:
+            The decoded answer.
+
+        Raises:
+            OngageError: As every call.
+
+        Cost: 1 call, lane NORMAL.
+        """
+        default = Repeat.SAFE if method.upper() == "GET" else Repeat.IF_UNSENT
+        operation = Operation("request", method.upper(), route, repeat or default, list_in=ListIn.ROUTE)
+        return await self._caller.call(operation, path=path, query=params, body=json, list_id=list_id)
+
+    # -- coming and going ---------------------------------------------------------------------------------------------
+
+    async def aclose(self) -> None:
+        """Let open calls end, close our connections, and let go of the governor if it is ours."""
+        await self._engine.aclose()
+        if self._owns_governor:
+            await self.governor.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.governor.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @cached_property
+    def _caller(self) -> Bound:
+        return Bound(self._engine, self._options)
+
+    def __repr__(self) -> str:
+        return f"OngageClient(base_url={self._base_url!r}, list_id={self._options.list_id})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an OngageClient is not pickled: make one in the other process, sharing a governor URL")
+
+
+def _checked(base_url: str) -> str:
+    """Return a base URL without its last slash; a password must not travel to the vendor in the clear."""
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError("base_url must look like https://api.ongage.net")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigurationError("base_url must hold no user, password, query or fragment")
+    vendor = parts.hostname.endswith(("ongage.net", "ongage.com", "ongage.io"))
+    if parts.scheme == "http" and vendor:
+        raise ConfigurationError(f"base_url: use https://{parts.hostname}, or the credentials travel in the clear")
+    return base_url.rstrip("/")

@@ -1,0 +1,332 @@
+"""The queue in front of an account: callers wait here, lane by lane, until the ledger lets one go.
+
+One owned task (the pump) asks the ledger on behalf of all who wait and sleeps until the date it is told; callers only
+wait on their own event. So a cancelled caller can never hold the queue up, and a grant that arrives too late for its
+caller goes back unspent.
+"""
+
+import math
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+from attrs import define, field
+
+from ongage_async._tasks import Yard
+from ongage_async.config import Lane, Limits
+from ongage_async.errors import BudgetError, ConfigurationError
+from ongage_async.governor._ledger import Ledger, MemoryLedger
+from ongage_async.governor._rules import End, Lease, Pause, Wait
+from ongage_async.governor._statistics import GovernorStatistics, LaneTally
+
+__all__ = ["Governor", "Permit", "from_url"]
+
+JITTER = 0.1
+"""A pause is at most this share longer than the vendor's ladder says, never shorter."""
+
+
+@define(eq=False)
+class Permit:
+    """The right to send one call now. Give it back as soon as the send has ended, and tell how it ended.
+
+    Attributes:
+        lease: What the ledger granted.
+        queued_s: Seconds that were waited for it.
+    """
+
+    lease: Lease
+    queued_s: float
+    _give_back: Callable[[Lease, End, float | None], Awaitable[Pause | None]]
+
+    async def give_back(self, end: End, *, retry_after_s: float | None = None) -> Pause | None:
+        """Give token and place back; a second time changes nothing.
+
+        Args:
+            end: How the send ended.
+            retry_after_s: With `End.REFUSED`, the vendor's Retry-After, if it sent one.
+
+        Returns:
+            With `End.REFUSED`, the account's pause; else None.
+        """
+        return await self._give_back(self.lease, end, retry_after_s)
+
+
+@define(eq=False)
+class _Waiter:
+    since: float
+    woken: anyio.Event = field(factory=anyio.Event)
+    lease: Lease | None = None
+    gone: bool = False
+
+
+@define(eq=False)
+class _Queue:
+    """One lane's callers, first come first served; leaving costs O(1)."""
+
+    waiters: deque[_Waiter] = field(factory=deque)
+    waiting: int = 0
+
+    def head(self) -> _Waiter | None:
+        """Return the first who still waits."""
+        while self.waiters and self.waiters[0].gone:
+            self.waiters.popleft()
+        return self.waiters[0] if self.waiters else None
+
+    def join(self, waiter: _Waiter) -> None:
+        """Add to the end."""
+        self.waiters.append(waiter)
+        self.waiting += 1
+
+    def leave(self, waiter: _Waiter) -> None:
+        """Take one out, wherever it stands."""
+        if not waiter.gone:
+            waiter.gone = True
+            self.waiting -= 1
+
+
+class Governor:
+    """Stand in front of every call of one account: at most so many in any window, and so many open at once.
+
+    Share one governor between all clients of an account in this process.
+
+    Args:
+        limits: What the account allows; 300 per 60 s and 10 in parallel by default.
+        ledger: Where the count is kept; in this process by default.
+        margin_s: Seconds for which a call that ended without an answer may still be counted by the vendor.
+        reserve: Tokens that the BULK lane leaves alone for urgent calls; each costs BULK a call per window.
+        max_waiting: Callers that may queue; one more is refused at once.
+
+    Source: design of the rules in `_rules.py`; the limits in vendor page §2.
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        ledger: Ledger | None = None,
+        margin_s: float = 10.0,
+        reserve: int = 0,
+        max_waiting: int = 1_000_000,
+    ) -> None:
+        self.limits = limits or Limits()
+        if not 0 <= reserve < self.limits.calls:
+            raise ConfigurationError(f"reserve={reserve}: give 0 to {self.limits.calls - 1} of the account's calls")
+        self._ledger: Ledger = ledger or MemoryLedger(self.limits, margin_s, reserve)
+        self._max_waiting = max_waiting
+        self._queues = {lane: _Queue() for lane in Lane}
+        self._tally = {lane: LaneTally() for lane in Lane}
+        self._yard = Yard()
+        self._pumping = False
+        self._changed: anyio.Event | None = None
+        self._started = False
+
+    # -- permits ------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Bind to the running event loop; clients do this, and the first `acquire` otherwise."""
+        await self._ledger.start()
+        self._started = True
+
+    async def acquire(self, lane: Lane = Lane.NORMAL, *, max_wait_s: float | None = None) -> Permit:
+        """Wait for the right to send one call.
+
+        Args:
+            lane: Who waits for the call.
+            max_wait_s: Seconds that waiting may take; None waits as long as it takes.
+
+        Returns:
+            A permit; whoever has it must give it back.
+
+        Raises:
+            BudgetError: It would take longer than `max_wait_s`, or the queue is full; `retry_after_s` says when to
+                come again.
+
+        Cost: no call. Cancelling while waiting leaves nothing behind.
+        """
+        if not self._started:
+            await self.start()
+        now = self._ledger.now()
+        if not any(queue.waiting for queue in self._queues.values()):
+            decision = await self._ledger.take({lane: 1})
+            if isinstance(decision, Lease):
+                self._tally[lane].grant(0.0)
+                return Permit(decision, 0.0, self._take_back)
+        await self._refuse_early(lane, max_wait_s)
+        return await self._wait_in_line(lane, now, max_wait_s)
+
+    @asynccontextmanager
+    async def permit(self, lane: Lane = Lane.NORMAL, *, max_wait_s: float | None = None) -> AsyncIterator[Permit]:
+        """Govern a call of your own: ``async with governor.permit(): ...`` around the send, and nothing else.
+
+        Args:
+            lane: Who waits for the call.
+            max_wait_s: Seconds that waiting may take.
+
+        Raises:
+            BudgetError: As `acquire`.
+        """
+        permit = await self.acquire(lane, max_wait_s=max_wait_s)
+        end = End.UNCERTAIN
+        try:
+            yield permit
+            end = End.ANSWERED
+        finally:
+            with anyio.CancelScope(shield=True):
+                await permit.give_back(end)
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    async def eta(self, lane: Lane = Lane.NORMAL, calls: int = 1) -> float:
+        """Foretell in how many seconds the last of `calls` new calls could be granted.
+
+        A lower bound from what is known now: open calls may take longer, and higher lanes may come in between.
+
+        Args:
+            lane: Their lane.
+            calls: How many; at least 1.
+        """
+        account = await self._ledger.look()
+        now = self._ledger.now()
+        ahead = sum(queue.waiting for other, queue in self._queues.items() if other <= lane)
+        bulk = self._queues[Lane.BULK].waiting if lane is Lane.BULK else 0
+        return max(0.0, account.eta(lane, ahead, bulk, max(1, calls), now) - now)
+
+    async def statistics(self) -> GovernorStatistics:
+        """Return how the account's budget and this process's lanes stand."""
+        account = await self._ledger.look()
+        now = self._ledger.now()
+        return GovernorStatistics(
+            limits=account.limits,
+            tokens_free=account.tokens_free,
+            tokens_home_s=tuple(date - now for date in account.homecoming()),
+            open=len(account.open),
+            places_free=account.limits.parallel - account.places_taken,
+            hold_s=max(0.0, account.hold_until - now),
+            strikes=account.strikes,
+            lanes={lane: self._tally[lane].snapshot(self._queues[lane].waiting) for lane in Lane},
+        )
+
+    def now(self) -> float:
+        """Return the ledger's time in seconds; only differences mean something."""
+        return self._ledger.now()
+
+    # -- holding ------------------------------------------------------------------------------------------------------
+
+    async def pause(self, for_s: float) -> None:
+        """Hold all calls of the account for `for_s` seconds from now; calls that are open end normally."""
+        await self._ledger.hold(for_s)
+        self._wake()
+
+    async def resume(self) -> None:
+        """End every pause now, one that a 429 made included."""
+        await self._ledger.resume()
+        self._wake()
+
+    async def aclose(self) -> None:
+        """Let go of the ledger. Callers that still wait are not served any more: close when nobody waits."""
+        await self._ledger.aclose()
+
+    # -- the queue ----------------------------------------------------------------------------------------------------
+
+    async def _refuse_early(self, lane: Lane, max_wait_s: float | None) -> None:
+        if sum(queue.waiting for queue in self._queues.values()) >= self._max_waiting:
+            eta = await self.eta(lane)
+            self._tally[lane].refused += 1
+            raise BudgetError(
+                f"the queue is full ({self._max_waiting:,} waiting): come again in {eta:.1f} s", retry_after_s=eta
+            )
+        if max_wait_s is not None and (eta := await self.eta(lane)) > max_wait_s:
+            raise self._refusal(lane, max_wait_s, eta)
+
+    def _refusal(self, lane: Lane, max_wait_s: float, eta: float) -> BudgetError:
+        self._tally[lane].refused += 1
+        return BudgetError(
+            f"no permit on lane {lane.name} within max_wait_s={max_wait_s:g}: the account's budget allows this call in "
+            f"{eta:.1f} s; come again then, allow a longer wait, or use a higher lane",
+            retry_after_s=eta,
+        )
+
+    async def _wait_in_line(self, lane: Lane, now: float, max_wait_s: float | None) -> Permit:
+        queue, waiter = self._queues[lane], _Waiter(now)
+        queue.join(waiter)
+        self._wake()
+        try:
+            with anyio.move_on_after(math.inf if max_wait_s is None else max_wait_s):
+                await waiter.woken.wait()
+        except BaseException:
+            await self._abandon(queue, waiter)
+            raise
+        if waiter.lease is None:
+            queue.leave(waiter)
+            self._wake()
+            raise self._refusal(lane, max_wait_s or 0.0, await self.eta(lane))
+        queued_s = self._ledger.now() - waiter.since
+        self._tally[lane].grant(queued_s)
+        return Permit(waiter.lease, queued_s, self._take_back)
+
+    async def _abandon(self, queue: _Queue, waiter: _Waiter) -> None:
+        """Leave the line for good; a grant that came at the same instant goes back unspent."""
+        queue.leave(waiter)
+        if waiter.lease is not None:
+            self._yard.start(self._take_back, waiter.lease, End.UNSENT, None)
+        self._wake()
+
+    async def _take_back(self, lease: Lease, end: End, retry_after_s: float | None) -> Pause | None:
+        stretch = 1.0 + random.random() * JITTER if end is End.REFUSED else 1.0  # noqa: S311 - spreads load, hides nothing
+        pause = await self._ledger.give_back(lease, end, retry_after_s=retry_after_s, stretch=stretch)
+        self._wake()
+        return pause
+
+    def _wake(self) -> None:
+        """Make the pump look again; start it if somebody waits and it rests."""
+        if self._changed is not None:
+            self._changed.set()
+        elif not self._pumping and any(queue.waiting for queue in self._queues.values()):
+            self._pumping = True
+            self._yard.start(self._pump)
+
+    async def _pump(self) -> None:
+        """Grant until nobody waits; between grants, sleep until the ledger's date or a change."""
+        try:
+            while asks := self._asks():
+                self._changed = anyio.Event()
+                decision = await self._ledger.take(asks)
+                if isinstance(decision, Wait):
+                    with anyio.move_on_after(max(0.0, decision.until - self._ledger.now())):
+                        await self._changed.wait()
+                else:
+                    await self._hand_out(decision)
+        finally:
+            self._pumping = False
+            self._changed = None
+
+    def _asks(self) -> dict[Lane, int]:
+        return {lane: queue.waiting for lane, queue in self._queues.items() if queue.waiting}
+
+    async def _hand_out(self, lease: Lease) -> None:
+        queue = self._queues[lease.lane]
+        waiter = queue.head()
+        if waiter is None:  # everybody left while the ledger decided
+            await self._ledger.give_back(lease, End.UNSENT)
+            return
+        waiter.lease = lease
+        queue.leave(waiter)
+        waiter.woken.set()
+
+
+def from_url(url: str | None, limits: Limits | None) -> Governor:
+    """Make a governor whose count is kept where `url` says.
+
+    Args:
+        url: None or ``memory:`` for this process alone.
+        limits: What the account allows.
+
+    Raises:
+        ConfigurationError: No ledger is known for this kind of URL.
+    """
+    if url is None or url == "memory:":
+        return Governor(limits)
+    scheme = url.partition(":")[0]
+    raise ConfigurationError(f"no ledger for {scheme}: URLs; leave governor= out to keep the count in this process")

@@ -1,0 +1,352 @@
+"""The rules of an account's budget: who may go now, when the next one may, what an end of a call gives back.
+
+Pure: time comes in as an argument, nothing waits, nothing is sent. A ledger keeps one `Account` per account and asks
+it; every other form of these rules is held to the same answers by the conformance suite.
+
+Why a token comes home `per_s` after its *answer*: the vendor counts call *i* at some instant between its send and its
+answer. A token that is used again no earlier than answer + per_s is counted again at least per_s after the first
+count, so no window of per_s seconds, however it is cut, holds more than `calls` of them. Counting from the send fails
+on uneven networks (a slow call is counted late, the next one early); refilling by the clock fails always.
+"""
+
+import enum
+import heapq
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping
+from itertools import islice
+
+from attrs import define, evolve, field, frozen
+
+from ongage_async.config import Lane, Limits
+
+VENDOR_LADDER_S = (60.0, 120.0, 240.0, 480.0, 960.0)
+"""Waits that the vendor suggests after a 429 and after any 5xx (vendor page §2)."""
+
+PASSED_OVER = 9
+"""A lane that was ready and passed over this often goes next: a saturated account gives each lane a tenth at least."""
+
+TURN_S = 0.05
+"""How long a member of a fleet that is next may take to ask before those behind it go first."""
+
+_LANES = tuple(Lane)
+
+
+class End(enum.Enum):
+    """Say how a send ended, as far as the account's count is concerned."""
+
+    ANSWERED = "answered"
+    """A whole answer came, and it was not 429."""
+    REFUSED = "refused"
+    """The answer was 429: the account pauses, once per burst."""
+    UNSENT = "unsent"
+    """It is certain that nothing reached the vendor: the token is refunded."""
+    UNCERTAIN = "uncertain"
+    """Timeout, cut connection: the vendor may still count it, so token and place stay taken for a margin first."""
+
+
+@frozen
+class Lease:
+    """One call's right to be open: a token and a place, granted together; ids are never used twice."""
+
+    id: int
+    member: str
+    lane: Lane
+    granted_at: float
+    expires_at: float = math.inf
+
+
+@frozen
+class Wait:
+    """Nothing for you now: ask again at `until` (ledger time; infinite when only somebody's answer can change it)."""
+
+    until: float
+
+
+@frozen
+class Pause:
+    """What a 429 did to the account."""
+
+    until: float
+    strike: int
+    is_new: bool
+
+
+@define
+class Member:
+    """What the account knows of one governor (a process, mostly) that uses it.
+
+    Attributes:
+        asks: How many wait in each lane.
+        fresh_until: It is expected to ask again by then; later it no longer stands in anybody's way.
+        served: For each lane, the number of the last grant that it got there; the least recently served goes first.
+    """
+
+    asks: Mapping[Lane, int] = field(factory=dict)
+    fresh_until: float = -math.inf
+    served: list[int] = field(factory=lambda: [0] * len(_LANES))
+
+
+@define
+class Account:
+    """Hold the state of one account's budget and apply the rules to it.
+
+    Args:
+        limits: What the account allows.
+        margin_s: How long an uncertain call may still reach the vendor and stay open there.
+        reserve: Tokens that the BULK lane leaves alone.
+    """
+
+    limits: Limits
+    margin_s: float = 10.0
+    reserve: int = 0
+    hold_until: float = -math.inf
+    strikes: int = 0
+    open: dict[int, Lease] = field(factory=dict)
+    members: dict[str, Member] = field(factory=dict)
+    _hold_set_at: float = field(default=-math.inf, init=False)
+    _homecoming: deque[float] = field(factory=deque, init=False)
+    _late_tokens: list[float] = field(factory=list, init=False)
+    _late_places: list[float] = field(factory=list, init=False)
+    _bulk_at: float = field(default=-math.inf, init=False)
+    _passed: list[int] = field(factory=lambda: [0] * len(_LANES), init=False)
+    _last_id: int = field(default=0, init=False)
+    _first_expiry: float = field(default=math.inf, init=False)
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    def settle(self, now: float) -> None:
+        """Let every token and place that is due come home."""
+        home, tokens, places = self._homecoming, self._late_tokens, self._late_places
+        while home and home[0] <= now:
+            home.popleft()
+        while tokens and tokens[0] <= now:
+            heapq.heappop(tokens)
+        while places and places[0] <= now:
+            heapq.heappop(places)
+        if self._first_expiry <= now:
+            self._expire(now)
+
+    def _expire(self, now: float) -> None:
+        """End the leases whose owners were not heard of: the vendor may have counted them until they ran out."""
+        for lease in [lease for lease in self.open.values() if lease.expires_at <= now]:
+            del self.open[lease.id]
+            heapq.heappush(self._late_tokens, lease.expires_at + self.limits.per_s)
+        self._first_expiry = min((lease.expires_at for lease in self.open.values()), default=math.inf)
+
+    @property
+    def tokens_free(self) -> int:
+        """Tokens in the bucket, as of the last `settle`."""
+        return self.limits.calls - len(self.open) - len(self._homecoming) - len(self._late_tokens)
+
+    @property
+    def places_taken(self) -> int:
+        """Places that are taken, as of the last `settle`: open calls and uncertain ends within their margin."""
+        return len(self.open) + len(self._late_places)
+
+    def homecoming(self) -> Iterable[float]:
+        """Yield the dates at which tokens come home, earliest first (those of open calls are not known yet)."""
+        return heapq.merge(self._homecoming, sorted(self._late_tokens)) if self._late_tokens else self._homecoming
+
+    def ready_at(self, lane: Lane, ahead: int = 0) -> float:
+        """Return the date from which a call of `lane` may go after `ahead` others; infinite when not known yet."""
+        spare = self.reserve if lane is Lane.BULK else 0
+        date = max(self.hold_until, self._token_at(spare + ahead), self._place_at(ahead))
+        return max(date, self._bulk_at + ahead * self.limits.interval_s) if lane is Lane.BULK else date
+
+    def _token_at(self, spare: int) -> float:
+        missing = spare + 1 - self.tokens_free
+        if missing <= 0:
+            return -math.inf
+        return next(islice(self.homecoming(), missing - 1, None), math.inf)
+
+    def _place_at(self, ahead: int = 0) -> float:
+        missing = self.places_taken + ahead + 1 - self.limits.parallel
+        if missing <= 0:
+            return -math.inf
+        late = sorted(self._late_places)
+        return late[missing - 1] if missing <= len(late) else math.inf
+
+    # -- deciding ---------------------------------------------------------------------------------------------------
+
+    def take(
+        self, asks: Mapping[Lane, int], now: float, *, member: str = "", lease_s: float = math.inf
+    ) -> Lease | Wait:
+        """Grant one call to a member that asks, if it is its turn, or say when it should ask again.
+
+        In a fleet the least recently served member goes first within a lane. Whoever comes early may still go if
+        there is room for all who are before it.
+
+        Args:
+            asks: How many wait in each lane of this member; lanes where nobody waits are left out.
+            now: Ledger time.
+            member: Who asks.
+            lease_s: Seconds after which the call counts as lost unless the lease is renewed or given back.
+        """
+        self.settle(now)
+        me = self.members.get(member) or self.members.setdefault(member, Member())
+        me.asks, me.fresh_until = asks, math.inf
+        until = math.inf
+        for lane in self._lanes_in_turn(now):
+            if lane in asks:
+                ahead = self._ahead(lane, me, now)
+                date = self.ready_at(lane, ahead)
+                if date <= now:
+                    return self._grant(lane, member, me, now, lease_s)
+                until = min(until, date + TURN_S if ahead else date)
+        me.fresh_until = until + 2 * TURN_S
+        return Wait(until)
+
+    def _lanes_in_turn(self, now: float) -> list[Lane]:
+        """Return the lanes, highest first, save that a ready one which was passed over too often goes before them."""
+        if max(self._passed) < PASSED_OVER:
+            return list(_LANES)
+        return sorted(_LANES, key=lambda lane: (not self._is_overdue(lane, now), lane))
+
+    def _is_overdue(self, lane: Lane, now: float) -> bool:
+        return self._passed[lane] >= PASSED_OVER and self.ready_at(lane) <= now
+
+    def _ahead(self, lane: Lane, me: Member, now: float) -> int:
+        """Count the calls of other members that go before mine: higher lanes, and members served less recently."""
+        if len(self.members) == 1:
+            return 0
+        lanes = self._lanes_in_turn(now)
+        before = [higher for higher in lanes[: lanes.index(lane)] if self.ready_at(higher) <= now]
+        count = 0
+        for other in self.members.values():
+            if other is not me and other.fresh_until >= now:
+                count += sum(other.asks.get(higher, 0) for higher in before)
+                count += lane in other.asks and other.served[lane] < me.served[lane]
+        return count
+
+    def _grant(self, lane: Lane, member: str, me: Member, now: float, lease_s: float) -> Lease:
+        for other in _LANES:
+            waits = other != lane and any(other in m.asks for m in self.members.values() if m.fresh_until >= now)
+            if waits and self.ready_at(other) <= now:
+                self._passed[other] += 1
+        self._passed[lane] = 0
+        if lane is Lane.BULK:
+            interval = self.limits.interval_s
+            self._bulk_at = max(self._bulk_at, now - max(interval, 0.02)) + interval
+        self._last_id += 1
+        me.served[lane] = self._last_id
+        me.asks = {asked: n - (asked == lane) for asked, n in me.asks.items() if n > (asked == lane)}
+        me.fresh_until = now + TURN_S
+        lease = self.open[self._last_id] = Lease(self._last_id, member, lane, now, now + lease_s)
+        self._first_expiry = min(self._first_expiry, lease.expires_at)
+        return lease
+
+    def renew(self, lease: Lease, now: float, lease_s: float) -> Lease | None:
+        """Let a lease run for `lease_s` from now; None if it was lost before."""
+        self.settle(now)
+        if lease.id not in self.open:
+            return None
+        renewed = self.open[lease.id] = evolve(lease, expires_at=now + lease_s)
+        return renewed
+
+    def next_up(self, now: float) -> str | None:
+        """Return the member whose call could go now and that may not know it, to be woken."""
+        self.settle(now)
+        for lane in self._lanes_in_turn(now):
+            waiting = [
+                (member.served[lane], name)
+                for name, member in self.members.items()
+                if lane in member.asks and member.fresh_until >= now
+            ]
+            if waiting and self.ready_at(lane) <= now:
+                return min(waiting)[1]
+        return None
+
+    # -- giving back ------------------------------------------------------------------------------------------------
+
+    def give_back(
+        self, lease: Lease, end: End, now: float, *, retry_after_s: float | None = None, stretch: float = 1.0
+    ) -> Pause | None:
+        """Take back a lease; a second time, or after it was lost, changes nothing.
+
+        Args:
+            lease: What `take` granted.
+            end: How the send ended.
+            now: Ledger time.
+            retry_after_s: With REFUSED, the vendor's own word, if it gave one.
+            stretch: With REFUSED, jitter on the ladder: 1.0 or a little more.
+
+        Returns:
+            With REFUSED, what became of the account's hold-off; else None.
+        """
+        if self.open.pop(lease.id, None) is None:
+            return None
+        if end is End.UNCERTAIN:
+            heapq.heappush(self._late_places, now + self.margin_s)
+            heapq.heappush(self._late_tokens, now + self.margin_s + self.limits.per_s)
+        elif end is not End.UNSENT:
+            self._homecoming.append(now + self.limits.per_s)
+        if end is End.REFUSED:
+            return self._refused(lease, now, retry_after_s, stretch)
+        if end is End.ANSWERED and self.strikes and lease.granted_at > self._hold_set_at:
+            self.strikes = 0
+        return None
+
+    def _refused(self, lease: Lease, now: float, retry_after_s: float | None, stretch: float) -> Pause:
+        """Move the hold-off forward. A call granted before the last one was set belongs to its burst."""
+        is_new = lease.granted_at > self._hold_set_at
+        pause_s = retry_after_s
+        if is_new:
+            self.strikes += 1
+            self._hold_set_at = now
+            if pause_s is None:
+                pause_s = VENDOR_LADDER_S[min(self.strikes, len(VENDOR_LADDER_S)) - 1] * stretch
+        if pause_s is not None:
+            self.hold_until = max(self.hold_until, now + pause_s)
+        return Pause(self.hold_until, self.strikes, is_new)
+
+    def hold(self, until: float) -> None:
+        """Hold all calls until `until`, by hand; a running pause is never shortened."""
+        self.hold_until = max(self.hold_until, until)
+
+    def resume(self) -> None:
+        """End every pause now, by hand."""
+        self.hold_until = -math.inf
+
+    def shift(self, by_s: float) -> None:
+        """Move every date by `by_s`, for a clock that starts anew (another event loop)."""
+        self.hold_until += by_s
+        self._hold_set_at += by_s
+        self._bulk_at += by_s
+        self._homecoming = deque(date + by_s for date in self._homecoming)
+        self._late_tokens = [date + by_s for date in self._late_tokens]
+        self._late_places = [date + by_s for date in self._late_places]
+
+    # -- foretelling ------------------------------------------------------------------------------------------------
+
+    def eta(self, lane: Lane, ahead: int, ahead_bulk: int, calls: int, now: float) -> float:
+        """Return the earliest date at which the last of `calls` new calls of `lane` can be granted.
+
+        A lower bound as far as the state tells: answers are assumed to come at once, and nobody else to join.
+
+        Args:
+            lane: The lane of the new calls.
+            ahead: Waiting calls that go before them.
+            ahead_bulk: How many of those are BULK, which is paced.
+            calls: How many are asked for; at least 1.
+            now: Ledger time.
+        """
+        self.settle(now)
+        spare = self.reserve if lane is Lane.BULK else 0
+        date = max(now, self.hold_until, self._nth_token(ahead + calls + spare, now))
+        if self._place_at() > now:
+            date = max(date, min(self._late_places, default=now))
+        if lane is Lane.BULK:
+            date = max(date, max(self._bulk_at, now) + (ahead_bulk + calls - 1) * self.limits.interval_s)
+        return date
+
+    def _nth_token(self, nth: int, now: float) -> float:
+        """Return when the nth token from now can be had; open calls are taken to be answered this instant."""
+        missing = nth - self.tokens_free
+        if missing <= 0:
+            return now
+        start = max(now, self.hold_until)
+        rounds, rest = divmod(missing - 1, self.limits.calls)
+        dates = [*self.homecoming(), *([now + self.limits.per_s] * len(self.open))]
+        dates += [start + self.limits.per_s] * (self.limits.calls - len(dates))
+        return max(sorted(dates)[rest], start) + rounds * self.limits.per_s

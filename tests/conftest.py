@@ -1,0 +1,24 @@
+"""Fixtures for all rooms: event loops in real and in virtual time."""
+
+from typing import Any
+
+import pytest
+import trio.testing
+
+from ongage_async.emulator.virtual_time import VirtualTimeLoop
+
+pytest_plugins = ["ongage_async.emulator.pytest_plugin"]
+
+
+def _virtual(backend: str) -> tuple[str, dict[str, Any]]:
+    if backend == "trio":
+        return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
+    return "asyncio", {"loop_factory": VirtualTimeLoop}
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Run a test marked `anyio` on both event loops; in virtual time if it is marked `virtual_time` too."""
+    if request.node.get_closest_marker("virtual_time"):
+        return _virtual(request.param)
+    return request.param

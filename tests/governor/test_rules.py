@@ -1,0 +1,194 @@
+"""The account's rules against a naive list of timestamps that cannot be clever."""
+
+import math
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ongage_async.config import Lane, Limits
+from ongage_async.governor._rules import PASSED_OVER, Account, End, Lease, Wait
+
+MARGIN_S = 3.0
+
+
+class NaiveCall:
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.granted_at = lease.granted_at
+        self.ended_at = math.inf  # the last instant at which the vendor may count it
+        self.refunded = False
+
+
+class AccountAgainstNaiveList(RuleBasedStateMachine):
+    """Grants exactly when a list of all calls ever made says that it is allowed, and never too many in any window."""
+
+    @initialize(calls=st.integers(1, 5), parallel=st.integers(1, 4), per_s=st.sampled_from([1.0, 10.0, 60.0]))
+    def begin(self, calls: int, parallel: int, per_s: float) -> None:
+        self.now = 1000.0
+        self.limits = Limits(calls, per_s, parallel)
+        self.account = Account(self.limits, margin_s=MARGIN_S)
+        self.calls: list[NaiveCall] = []
+        self.hold_until = -math.inf
+
+    def open_calls(self) -> list[NaiveCall]:
+        return [call for call in self.calls if call.lease.id in self.account.open]
+
+    def naive_allows(self) -> bool:
+        held = [c for c in self.calls if not c.refunded and c.ended_at + self.limits.per_s > self.now]
+        busy = [c for c in self.calls if not c.refunded and c.ended_at > self.now]
+        return len(held) < self.limits.calls and len(busy) < self.limits.parallel and self.now >= self.hold_until
+
+    @rule(lane=st.sampled_from([Lane.URGENT, Lane.NORMAL]))
+    def ask(self, lane: Lane) -> None:
+        allowed = self.naive_allows()
+        decision = self.account.take({lane: 1}, self.now)
+        assert isinstance(decision, Lease) == allowed
+        if isinstance(decision, Lease):
+            self.calls.append(NaiveCall(decision))
+        else:
+            assert decision.until > self.now
+
+    @precondition(lambda self: self.open_calls())
+    @rule(data=st.data(), end=st.sampled_from(End))
+    def end(self, data: st.DataObject, end: End) -> None:
+        call = data.draw(st.sampled_from(self.open_calls()))
+        pause = self.account.give_back(call.lease, end, self.now, retry_after_s=5.0)
+        assert (pause is not None) == (end is End.REFUSED)
+        call.ended_at = self.now + (MARGIN_S if end is End.UNCERTAIN else 0.0)
+        call.refunded = end is End.UNSENT
+        if end is End.REFUSED:
+            self.hold_until = max(self.hold_until, self.now + 5.0)
+
+    @precondition(lambda self: self.calls)
+    @rule(data=st.data())
+    def end_again(self, data: st.DataObject) -> None:
+        call = data.draw(st.sampled_from(self.calls))
+        if call.lease.id not in self.account.open:
+            assert self.account.give_back(call.lease, End.UNSENT, self.now) is None
+
+    @rule(seconds=st.floats(0.01, 30.0))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def time_passes_until_the_told_date(self) -> None:
+        decision = self.account.take({Lane.NORMAL: 1}, self.now)
+        if isinstance(decision, Lease):
+            self.calls.append(NaiveCall(decision))
+        elif math.isfinite(decision.until):
+            self.now = decision.until
+            assert self.naive_allows(), "the told date was too early"
+
+    @invariant()
+    def no_window_holds_too_many(self) -> None:
+        if not hasattr(self, "calls"):
+            return
+        counted = [c for c in self.calls if not c.refunded]
+        for first in counted:  # the vendor counts each call at any instant from grant to end: the worst is assumed
+            start = min(first.ended_at, self.now)
+            worst = [c for c in counted if c.granted_at < start + self.limits.per_s and c.ended_at >= start]
+            assert len(worst) <= self.limits.calls
+
+
+TestAccountAgainstNaiveList = AccountAgainstNaiveList.TestCase
+TestAccountAgainstNaiveList.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def granted(account: Account, lane: Lane, now: float) -> Lease:
+    lease = account.take({lane: 1}, now)
+    assert isinstance(lease, Lease)
+    return lease
+
+
+def test_a_token_comes_home_a_window_after_the_answer_and_not_after_the_send() -> None:
+    account = Account(Limits(1, 60.0, 1))
+    account.give_back(granted(account, Lane.NORMAL, 0.0), End.ANSWERED, 20.0)
+    assert account.take({Lane.NORMAL: 1}, 60.0) == Wait(80.0)
+    granted(account, Lane.NORMAL, 80.0)
+
+
+def test_fifty_429s_of_one_burst_make_one_pause() -> None:
+    account = Account(Limits(100, 60.0, 100))
+    leases = [granted(account, Lane.NORMAL, 0.0) for _ in range(50)]
+    pauses = [account.give_back(lease, End.REFUSED, 1.0 + i / 100) for i, lease in enumerate(leases)]
+    assert [pause.is_new for pause in pauses if pause] == [True] + [False] * 49
+    assert account.hold_until == 61.0
+    assert account.strikes == 1
+
+
+def test_a_429_after_the_pause_climbs_the_ladder_and_a_success_steps_down() -> None:
+    account = Account(Limits(100, 60.0, 100))
+    now, waits = 0.0, []
+    for _ in range(6):
+        account.give_back(granted(account, Lane.NORMAL, now), End.REFUSED, now)
+        waits.append(account.hold_until - now)
+        now = account.hold_until
+    assert waits == [60.0, 120.0, 240.0, 480.0, 960.0, 960.0]
+    account.give_back(granted(account, Lane.NORMAL, now), End.ANSWERED, now)
+    account.give_back(granted(account, Lane.NORMAL, now), End.REFUSED, now)
+    assert account.hold_until - now == 60.0
+
+
+def test_the_vendors_retry_after_wins_over_the_ladder() -> None:
+    account = Account(Limits())
+    account.give_back(granted(account, Lane.NORMAL, 0.0), End.REFUSED, 0.0, retry_after_s=7.0)
+    assert account.hold_until == 7.0
+
+
+def test_bulk_is_paced_evenly_and_the_others_are_not() -> None:
+    account = Account(Limits(300, 60.0, 1000))
+    for _ in range(10):
+        granted(account, Lane.NORMAL, 100.0)
+    now, dates = 100.0, []
+    while len(dates) < 20:
+        decision = account.take({Lane.BULK: 1}, now)
+        if isinstance(decision, Lease):
+            dates.append(now)
+        else:
+            now = decision.until
+    gaps = [later - earlier for earlier, later in zip(dates[2:], dates[3:], strict=False)]
+    assert all(gap == pytest.approx(0.2) for gap in gaps)
+
+
+def test_the_reserve_is_left_alone_by_bulk() -> None:
+    account = Account(Limits(5, 60.0, 100), reserve=2)
+    now, bulk = 0.0, 0
+    for _ in range(100):
+        bulk += isinstance(account.take({Lane.BULK: 1}, now), Lease)
+        now += 0.5
+    assert bulk == 3
+    granted(account, Lane.URGENT, now)
+
+
+def test_a_ready_lane_that_is_passed_over_nine_times_goes_next() -> None:
+    account = Account(Limits(10_000, 60.0, 10_000))
+    order = []
+    for step in range(200):
+        lease = account.take({Lane.URGENT: 1, Lane.BULK: 1}, step * 1.0)
+        assert isinstance(lease, Lease)
+        order.append(lease.lane)
+    assert order.count(Lane.BULK) == 200 // (PASSED_OVER + 1)
+
+
+def test_eta_is_the_date_at_which_the_call_is_granted() -> None:
+    account = Account(Limits(3, 60.0, 3))
+    for at in (0.0, 1.0, 2.0):
+        account.give_back(granted(account, Lane.NORMAL, at), End.ANSWERED, at + 0.5)
+    assert [account.eta(Lane.NORMAL, ahead, 0, 1, 10.0) for ahead in range(5)] == [60.5, 61.5, 62.5, 120.5, 121.5]
+
+
+def test_eta_of_bulk_counts_the_pace() -> None:
+    account = Account(Limits(300, 60.0, 10))
+    assert account.eta(Lane.BULK, 10, 10, 5, 0.0) == pytest.approx(14 * 0.2)
+
+
+def test_lower_limits_take_effect_without_a_burst() -> None:
+    account = Account(Limits(5, 60.0, 5))
+    leases = [granted(account, Lane.NORMAL, 0.0) for _ in range(5)]
+    account.limits = Limits(2, 60.0, 2)
+    for lease in leases:
+        account.give_back(lease, End.ANSWERED, 1.0)
+    decision = account.take({Lane.NORMAL: 1}, 2.0)
+    assert decision == Wait(61.0)
