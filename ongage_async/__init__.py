@@ -1,3 +1,73 @@
 """Use the Ongage email platform from async Python at the full speed the account allows, and never faster."""
 
+from ongage_async._operation import Answer, Repeat
+from ongage_async._retry import RetryPolicy
+from ongage_async.client import OngageClient
+from ongage_async.config import ApiKey, Credentials, Lane, Limits
+from ongage_async.errors import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    BudgetError,
+    BulkError,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLostError,
+    CSVError,
+    DecodeError,
+    ImportFailedError,
+    InvalidInputError,
+    JobError,
+    JobTimeoutError,
+    JournalError,
+    NotFoundError,
+    OngageError,
+    Outcome,
+    PermissionDeniedError,
+    RateLimitedError,
+    ResponseTimeoutError,
+    ServerError,
+    StagingError,
+    TransportError,
+    ValidationError,
+)
+from ongage_async.governor import Governor
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "APIError",
+    "Answer",
+    "ApiKey",
+    "AuthenticationError",
+    "BadRequestError",
+    "BudgetError",
+    "BulkError",
+    "CSVError",
+    "ConfigurationError",
+    "ConnectError",
+    "ConnectionLostError",
+    "Credentials",
+    "DecodeError",
+    "Governor",
+    "ImportFailedError",
+    "InvalidInputError",
+    "JobError",
+    "JobTimeoutError",
+    "JournalError",
+    "Lane",
+    "Limits",
+    "NotFoundError",
+    "OngageClient",
+    "OngageError",
+    "Outcome",
+    "PermissionDeniedError",
+    "RateLimitedError",
+    "Repeat",
+    "ResponseTimeoutError",
+    "RetryPolicy",
+    "ServerError",
+    "StagingError",
+    "TransportError",
+    "ValidationError",
+]

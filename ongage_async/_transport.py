@@ -25,7 +25,9 @@ __all__ = ["HTTPClient", "Transport", "WireResponse"]
 class HTTPClient(Protocol):
     """What is asked of a caller's own client: `httpx.AsyncClient` and `httpx2.AsyncClient` both have it."""
 
-    def build_request(self, method: str, url: str, **kwargs: Any) -> Any:
+    def build_request(
+        self, method: str, url: str, *, content: Any = ..., headers: Any = ..., timeout: Any = ...
+    ) -> Any:
         """Build a request."""
         ...
 
@@ -68,7 +70,7 @@ class Transport:
     headers: Mapping[str, str] = field(repr=False)
     http_client: HTTPClient | None = None
     ssl_context: ssl.SSLContext | None = None
-    _idle: list[httpx.AsyncClient] = field(factory=list, init=False)
+    _idle: list[HTTPClient] = field(factory=list, init=False)
     _closed: bool = field(default=False, init=False)
 
     async def send(self, request: WireRequest, timeout_s: float) -> WireResponse:
@@ -124,7 +126,7 @@ class Transport:
 
     # -- one client, one connection -----------------------------------------------------------------------------------
 
-    def _borrow(self) -> httpx.AsyncClient:
+    def _borrow(self) -> HTTPClient:
         if self._idle:
             return self._idle.pop()
         if self.ssl_context is None:
@@ -132,7 +134,7 @@ class Transport:
         return httpx.AsyncClient(verify=self.ssl_context, limits=_ONE_CONNECTION)
 
     def _put_back(self, client: HTTPClient) -> None:
-        if isinstance(client, httpx.AsyncClient) and client is not self.http_client:
+        if client is not self.http_client:
             self._idle.append(client)
 
     async def _discard(self, client: HTTPClient) -> None:

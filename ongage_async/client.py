@@ -77,6 +77,7 @@ class OngageClient:
         self.governor: Governor = governor if isinstance(governor, Governor) else from_url(governor, limits)
         transport = Transport(self._base_url, credentials.headers(), http_client, ssl_context)
         self._engine = Engine(transport, self.governor, on_event)
+        self.governor.outlive(timeout_s)
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -115,7 +116,15 @@ class OngageClient:
             timeout_s: Seconds that one send may take until its whole answer is there.
             list_id: The list of calls that name none.
         """
-        given = {"lane": lane, "max_wait_s": max_wait_s, "retry": retry, "timeout_s": timeout_s, "list_id": list_id}
+        given: dict[str, Any] = {
+            "lane": lane,
+            "max_wait_s": max_wait_s,
+            "retry": retry,
+            "timeout_s": timeout_s,
+            "list_id": list_id,
+        }
+        if timeout_s is not _UNSET:
+            self.governor.outlive(timeout_s)
         view = object.__new__(type(self))
         view._base_url = self._base_url
         view._owns_governor = False

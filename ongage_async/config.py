@@ -6,10 +6,10 @@ Values only: nothing here opens, waits or sends. Every room may use it.
 import enum
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NoReturn, Self
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from ongage_async.errors import ConfigurationError
 
@@ -48,18 +48,15 @@ class _Unpicklable:
         return self
 
 
-def _header(name: str) -> Callable[[str], str]:
-    """Return a converter that strips a header's value, or refuses it without showing it."""
-
-    def convert(value: str) -> str:
-        stripped = value.strip()
-        if not stripped:
-            raise ConfigurationError(f"{name} is empty: give the value from your Ongage account")
-        if not stripped.isascii() or not stripped.isprintable():
-            raise ConfigurationError(f"{name} holds a character that an HTTP header cannot carry: copy it again")
-        return stripped
-
-    return convert
+def _fits_a_header(_: object, attribute: "Attribute[str]", value: str) -> None:
+    """Refuse what an HTTP header cannot carry, without showing it."""
+    if not value.strip():
+        raise ConfigurationError(f"{attribute.name} is empty: give the value from your Ongage account")
+    if not value.isascii() or not value.isprintable() or value != value.strip():
+        raise ConfigurationError(
+            f"{attribute.name} holds a space, a line break or another character that an HTTP header cannot carry: "
+            "copy it again"
+        )
 
 
 @frozen(repr=False)
@@ -72,9 +69,9 @@ class Credentials(_Unpicklable):
         account_code: The alphanumeric account code of the Account Profile page, *not* the numeric account id.
     """
 
-    username: str = field(converter=_header("username"))
-    password: str = field(converter=_header("password"))
-    account_code: str = field(converter=_header("account_code"))
+    username: str = field(validator=_fits_a_header)
+    password: str = field(validator=_fits_a_header)
+    account_code: str = field(validator=_fits_a_header)
 
     def headers(self) -> dict[str, str]:
         """Return the three authentication headers."""
@@ -102,7 +99,7 @@ class ApiKey(_Unpicklable):
         key: The key, as shown once by the Ongage user interface.
     """
 
-    key: str = field(converter=_header("api key"))
+    key: str = field(validator=_fits_a_header)
 
     def headers(self) -> dict[str, str]:
         """Return the authentication header."""
@@ -186,12 +183,12 @@ def _credentials(environ: Mapping[str, str]) -> Credentials | ApiKey:
     if key and given:
         raise ConfigurationError(f"ONGAGE_API_KEY and {given[0]} are both set: keep one kind of credentials")
     if key:
-        return ApiKey(key)
+        return ApiKey(key.strip())
     if missing := [name for name in names if name not in given]:
         raise ConfigurationError(
             f"no credentials: set {', '.join(missing)}" + ("" if given else ", or ONGAGE_API_KEY alone")
         )
-    return Credentials(*(environ[name] for name in names))
+    return Credentials(*(environ[name].strip() for name in names))
 
 
 def _whole_number(environ: Mapping[str, str], name: str) -> int:

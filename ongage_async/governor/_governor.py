@@ -115,6 +115,8 @@ class Governor:
             raise ConfigurationError(f"reserve={reserve}: give 0 to {self.limits.calls - 1} of the account's calls")
         self._ledger: Ledger = ledger or MemoryLedger(self.limits, margin_s, reserve)
         self._max_waiting = max_waiting
+        self._lease_s = 60.0 + margin_s
+        self._margin_s = margin_s
         self._queues = {lane: _Queue() for lane in Lane}
         self._tally = {lane: LaneTally() for lane in Lane}
         self._yard = Yard()
@@ -126,8 +128,12 @@ class Governor:
 
     async def start(self) -> None:
         """Bind to the running event loop; clients do this, and the first `acquire` otherwise."""
-        await self._ledger.start()
+        await self._ledger.start(self._wake)
         self._started = True
+
+    def outlive(self, timeout_s: float) -> None:
+        """Make the leases of calls outlive the longest answer that a client waits for; clients say so."""
+        self._lease_s = max(self._lease_s, timeout_s + self._margin_s)
 
     async def acquire(self, lane: Lane = Lane.NORMAL, *, max_wait_s: float | None = None) -> Permit:
         """Wait for the right to send one call.
@@ -148,12 +154,14 @@ class Governor:
         if not self._started:
             await self.start()
         now = self._ledger.now()
-        if not any(queue.waiting for queue in self._queues.values()):
-            decision = await self._ledger.take({lane: 1})
+        if not self._waiting():
+            decision = await self._ledger.take({lane: 1}, self._lease_s)
             if isinstance(decision, Lease):
                 self._tally[lane].grant(0.0)
                 return Permit(decision, 0.0, self._take_back)
-        await self._refuse_early(lane, max_wait_s)
+            await self._refuse_early(lane, max_wait_s, asked=True)
+        else:
+            await self._refuse_early(lane, max_wait_s)
         return await self._wait_in_line(lane, now, max_wait_s)
 
     @asynccontextmanager
@@ -230,15 +238,25 @@ class Governor:
 
     # -- the queue ----------------------------------------------------------------------------------------------------
 
-    async def _refuse_early(self, lane: Lane, max_wait_s: float | None) -> None:
-        if sum(queue.waiting for queue in self._queues.values()) >= self._max_waiting:
-            eta = await self.eta(lane)
-            self._tally[lane].refused += 1
-            raise BudgetError(
-                f"the queue is full ({self._max_waiting:,} waiting): come again in {eta:.1f} s", retry_after_s=eta
-            )
-        if max_wait_s is not None and (eta := await self.eta(lane)) > max_wait_s:
-            raise self._refusal(lane, max_wait_s, eta)
+    async def _refuse_early(self, lane: Lane, max_wait_s: float | None, *, asked: bool = False) -> None:
+        """Refuse a caller whose wait is known to be too long; if we `asked` for it alone, leave the ledger's line."""
+        full = self._waiting() >= self._max_waiting
+        if max_wait_s is None and not full:
+            return
+        eta = await self.eta(lane)
+        if not full and eta <= (max_wait_s or 0.0):
+            return
+        if asked:
+            await self._ledger.take({}, self._lease_s)
+        if not full:
+            raise self._refusal(lane, max_wait_s or 0.0, eta)
+        self._tally[lane].refused += 1
+        raise BudgetError(
+            f"the queue is full ({self._max_waiting:,} waiting): come again in {eta:.1f} s", retry_after_s=eta
+        )
+
+    def _waiting(self) -> int:
+        return sum(queue.waiting for queue in self._queues.values())
 
     def _refusal(self, lane: Lane, max_wait_s: float, eta: float) -> BudgetError:
         self._tally[lane].refused += 1
@@ -251,7 +269,8 @@ class Governor:
     async def _wait_in_line(self, lane: Lane, now: float, max_wait_s: float | None) -> Permit:
         queue, waiter = self._queues[lane], _Waiter(now)
         queue.join(waiter)
-        self._wake()
+        if queue.waiting == 1:
+            self._wake()
         try:
             with anyio.move_on_after(math.inf if max_wait_s is None else max_wait_s):
                 await waiter.woken.wait()
@@ -259,8 +278,7 @@ class Governor:
             await self._abandon(queue, waiter)
             raise
         if waiter.lease is None:
-            queue.leave(waiter)
-            self._wake()
+            await self._abandon(queue, waiter)
             raise self._refusal(lane, max_wait_s or 0.0, await self.eta(lane))
         queued_s = self._ledger.now() - waiter.since
         self._tally[lane].grant(queued_s)
@@ -271,36 +289,46 @@ class Governor:
         queue.leave(waiter)
         if waiter.lease is not None:
             self._yard.start(self._take_back, waiter.lease, End.UNSENT, None)
-        self._wake()
+        elif not queue.waiting:
+            self._wake()
 
     async def _take_back(self, lease: Lease, end: End, retry_after_s: float | None) -> Pause | None:
         stretch = 1.0 + random.random() * JITTER if end is End.REFUSED else 1.0  # noqa: S311 - spreads load, hides nothing
-        pause = await self._ledger.give_back(lease, end, retry_after_s=retry_after_s, stretch=stretch)
-        self._wake()
-        return pause
+        return await self._ledger.give_back(lease, end, retry_after_s=retry_after_s, stretch=stretch)
 
     def _wake(self) -> None:
         """Make the pump look again; start it if somebody waits and it rests."""
         if self._changed is not None:
             self._changed.set()
-        elif not self._pumping and any(queue.waiting for queue in self._queues.values()):
+        elif not self._pumping and self._waiting():
             self._pumping = True
             self._yard.start(self._pump)
 
     async def _pump(self) -> None:
         """Grant until nobody waits; between grants, sleep until the ledger's date or a change."""
+        asked = False
         try:
-            while asks := self._asks():
+            while (asks := self._asks()) or asked:
                 self._changed = anyio.Event()
-                decision = await self._ledger.take(asks)
-                if isinstance(decision, Wait):
-                    with anyio.move_on_after(max(0.0, decision.until - self._ledger.now())):
-                        await self._changed.wait()
-                else:
+                decision = await self._ledger.take(asks, self._lease_s)
+                asked = bool(asks)
+                if isinstance(decision, Lease):
                     await self._hand_out(decision)
+                    until = decision.ask_again_at
+                else:
+                    until = decision.until
+                if self._waiting():
+                    await self._rest(until, self._changed)
         finally:
             self._pumping = False
             self._changed = None
+
+    async def _rest(self, until: float, changed: anyio.Event) -> None:
+        """Sleep until that date of the ledger's, or until something changes."""
+        wait_s = until - self._ledger.now()
+        if wait_s > 0:
+            with anyio.move_on_after(wait_s):
+                await changed.wait()
 
     def _asks(self) -> dict[Lane, int]:
         return {lane: queue.waiting for lane, queue in self._queues.items() if queue.waiting}

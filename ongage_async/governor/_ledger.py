@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import anyio
+from anyio.lowlevel import current_token
 from attrs import define, field
 
 from ongage_async.config import Lane, Limits
@@ -18,21 +19,28 @@ __all__ = ["Ledger", "MemoryLedger"]
 
 
 class Ledger(Protocol):
-    """Keep one account's budget. All dates are in the ledger's own time, `now()`."""
+    """Keep one account's budget for one governor. All dates are in the ledger's own time, `now()`."""
 
-    async def start(self) -> None:
-        """Get ready in the running event loop; called before the first `take`, and again by each further client."""
+    async def start(self, wake: Callable[[], None]) -> None:
+        """Get ready in the running event loop; called before the first `take`, and again by each further client.
+
+        Args:
+            wake: To be called whenever asking again may bring more than was told, for instance because another
+                process has given a place back. May be called from the event loop only.
+        """
         ...
 
     def now(self) -> float:
         """Return the ledger's time in seconds; only differences mean something."""
         ...
 
-    async def take(self, asks: Mapping[Lane, int]) -> Lease | Wait:
+    async def take(self, asks: Mapping[Lane, int], lease_s: float) -> Lease | Wait:
         """Grant one call, or say when to ask again.
 
         Args:
-            asks: How many wait in each lane of this governor; lanes where nobody waits are left out.
+            asks: How many wait in each lane of this governor; lanes where nobody waits are left out. Empty when nobody
+                waits any more, so that others need not wait for this governor's turn.
+            lease_s: Seconds after which the call counts as lost, if its process is not heard of.
         """
         ...
 
@@ -54,9 +62,21 @@ class Ledger(Protocol):
         """End every pause now."""
         ...
 
+    async def set_limits(self, limits: Limits) -> None:
+        """Change what the account allows, for everybody at once."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of what the ledger holds open; leases that are still out stay counted."""
         ...
+
+
+@define
+class _Shared:
+    """What the governors of one process share when they use one account."""
+
+    account: Account
+    wakes: dict[str, Callable[[], None]] = field(factory=dict)
 
 
 @define(eq=False)
@@ -76,53 +96,84 @@ class MemoryLedger:
     margin_s: float = 10.0
     reserve: int = 0
     clock: Callable[[], float] = anyio.current_time
-    _account: Account = field(init=False)
+    name: str = ""
+    _shared: _Shared = field(init=False)
     _loop: object = field(default=None, init=False)
     _seen_at: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._account = Account(self.limits, self.margin_s, self.reserve)
+        self._shared = _Shared(Account(self.limits, self.margin_s, self.reserve))
 
-    async def start(self) -> None:
+    def member(self, name: str) -> "MemoryLedger":
+        """Return a ledger on the same account for one more governor; `name` must be its own."""
+        member = MemoryLedger(self.limits, self.margin_s, self.reserve, self.clock, name)
+        member._shared = self._shared
+        return member
+
+    async def start(self, wake: Callable[[], None]) -> None:
         """Bind to the running event loop."""
-        loop = anyio.lowlevel.current_token()
+        loop = current_token()
         if self._loop is not None and loop != self._loop:
-            if self._account.open:
+            if self._shared.account.open:
                 raise ConfigurationError(
                     "this governor has calls open in another event loop: share a budget between loops, threads or "
                     "processes by a ledger URL, or give each its own governor with a part of the limit"
                 )
-            self._account.shift(self.clock() - self._seen_at)
+            self._shared.account.shift(self.clock() - self._seen_at)
         self._loop = loop
         self._seen_at = self.clock()
+        self._shared.wakes[self.name] = wake
 
     def now(self) -> float:
         """Return the loop's time."""
         self._seen_at = now = self.clock()
         return now
 
-    async def take(self, asks: Mapping[Lane, int]) -> Lease | Wait:
+    async def take(self, asks: Mapping[Lane, int], lease_s: float) -> Lease | Wait:
         """Grant or tell when; never suspends."""
-        return self._account.take(asks, self.now())
+        now = self.now()
+        decision = self._shared.account.take(asks, now, member=self.name, lease_s=lease_s)
+        if not asks or isinstance(decision, Lease):  # there may be room for one more
+            self._wake_next(now)
+        return decision
 
     async def give_back(
         self, lease: Lease, end: End, *, retry_after_s: float | None = None, stretch: float = 1.0
     ) -> Pause | None:
         """Take a lease back; never suspends."""
-        return self._account.give_back(lease, end, self.now(), retry_after_s=retry_after_s, stretch=stretch)
+        now = self.now()
+        pause = self._shared.account.give_back(lease, end, now, retry_after_s=retry_after_s, stretch=stretch)
+        self._wake_next(now)
+        return pause
 
     async def look(self) -> Account:
         """Return the live account."""
-        self._account.settle(self.now())
-        return self._account
+        self._shared.account.settle(self.now())
+        return self._shared.account
 
     async def hold(self, for_s: float) -> None:
         """Hold all calls for so many seconds."""
-        self._account.hold(self.now() + for_s)
+        self._shared.account.hold(self.now() + for_s)
 
     async def resume(self) -> None:
         """End every pause."""
-        self._account.resume()
+        self._shared.account.resume()
+        for wake in self._shared.wakes.values():
+            wake()
+
+    async def set_limits(self, limits: Limits) -> None:
+        """Change the limits at once."""
+        self._shared.account.limits = limits
+        for wake in self._shared.wakes.values():
+            wake()
 
     async def aclose(self) -> None:
-        """Do nothing: there is nothing to let go of."""
+        """Leave the fleet."""
+        self._shared.wakes.pop(self.name, None)
+        self._shared.account.members.pop(self.name, None)
+        self._wake_next(self.now())
+
+    def _wake_next(self, now: float) -> None:
+        name = self._shared.account.next_up(now) if len(self._shared.wakes) > 1 else self.name
+        if name is not None and (wake := self._shared.wakes.get(name)) is not None:
+            wake()

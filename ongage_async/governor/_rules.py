@@ -26,8 +26,14 @@ VENDOR_LADDER_S = (60.0, 120.0, 240.0, 480.0, 960.0)
 PASSED_OVER = 9
 """A lane that was ready and passed over this often goes next: a saturated account gives each lane a tenth at least."""
 
+CATCH_UP = 5
+"""How many calls BULK may be behind its pace and still make up for: slow answers must not cost it its share."""
+
 TURN_S = 0.05
 """How long a member of a fleet that is next may take to ask before those behind it go first."""
+
+PATIENCE_S = 1.0
+"""Members of a fleet that wait for somebody's answer ask again after that long, though nobody wakes them."""
 
 _LANES = tuple(Lane)
 
@@ -47,13 +53,23 @@ class End(enum.Enum):
 
 @frozen
 class Lease:
-    """One call's right to be open: a token and a place, granted together; ids are never used twice."""
+    """One call's right to be open: a token and a place, granted together.
+
+    Attributes:
+        id: Never used twice.
+        member: Whom it was granted to.
+        lane: For which lane.
+        granted_at: When (ledger time).
+        expires_at: When it counts as lost, unless it is renewed or given back.
+        ask_again_at: From when the member may ask for its next call.
+    """
 
     id: int
     member: str
     lane: Lane
     granted_at: float
     expires_at: float = math.inf
+    ask_again_at: float = -math.inf
 
 
 @frozen
@@ -186,16 +202,32 @@ class Account:
         self.settle(now)
         me = self.members.get(member) or self.members.setdefault(member, Member())
         me.asks, me.fresh_until = asks, math.inf
+        lane, until = self._turn(me, now)
+        lease = None
+        if lane is not None:
+            lease = self._grant(lane, member, me, now, lease_s)
+            lane, until = self._turn(me, now)
+        if lane is not None:
+            until = now
+        elif len(self.members) > 1 and math.isinf(until):  # whoever is to wake this one may vanish without a word
+            until = now + PATIENCE_S
+        me.fresh_until = until + 2 * TURN_S
+        if lease is None:
+            return Wait(until)
+        lease = self.open[lease.id] = evolve(lease, ask_again_at=until)
+        return lease
+
+    def _turn(self, me: Member, now: float) -> tuple[Lane | None, float]:
+        """Return the lane in which it is this member's turn, or None and the date at which it may be."""
         until = math.inf
         for lane in self._lanes_in_turn(now):
-            if lane in asks:
+            if lane in me.asks:
                 ahead = self._ahead(lane, me, now)
                 date = self.ready_at(lane, ahead)
                 if date <= now:
-                    return self._grant(lane, member, me, now, lease_s)
+                    return lane, date
                 until = min(until, date + TURN_S if ahead else date)
-        me.fresh_until = until + 2 * TURN_S
-        return Wait(until)
+        return None, until
 
     def _lanes_in_turn(self, now: float) -> list[Lane]:
         """Return the lanes, highest first, save that a ready one which was passed over too often goes before them."""
@@ -227,11 +259,10 @@ class Account:
         self._passed[lane] = 0
         if lane is Lane.BULK:
             interval = self.limits.interval_s
-            self._bulk_at = max(self._bulk_at, now - max(interval, 0.02)) + interval
+            self._bulk_at = max(self._bulk_at, now - max(CATCH_UP * interval, 0.02)) + interval
         self._last_id += 1
         me.served[lane] = self._last_id
         me.asks = {asked: n - (asked == lane) for asked, n in me.asks.items() if n > (asked == lane)}
-        me.fresh_until = now + TURN_S
         lease = self.open[self._last_id] = Lease(self._last_id, member, lane, now, now + lease_s)
         self._first_expiry = min(self._first_expiry, lease.expires_at)
         return lease

@@ -1,0 +1,96 @@
+"""From a method and a path to an operation: both URL shapes, with and without the trailing slash.
+
+Pure. Families declare `Route`s; the app asks the `Router`. A table by method and length instead of a list of regular
+expressions, since every call of a benchmark goes through here. Source: vendor page §1.1.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from attrs import Factory, field, frozen
+
+if TYPE_CHECKING:
+    from ongage_async.emulator._answers import Answer
+    from ongage_async.emulator._call import Call
+
+__all__ = ["Match", "Route", "Router"]
+
+
+def _segments(route: "Route") -> tuple[str, ...]:
+    return tuple(route.path.strip("/").split("/"))
+
+
+@frozen
+class Route:
+    """Describe one endpoint.
+
+    Args:
+        operation: Dotted name, used by faults and the witness.
+        method: HTTP method.
+        path: Template with ``{parameters}``, without the list prefix.
+        handler: What it does.
+        body_list_id: Whether a ``list_id`` in the body names the list (§1.3; v2 contacts are the exception).
+    """
+
+    operation: str
+    method: str
+    path: str
+    handler: "Callable[[Call], Answer]" = field(repr=False)
+    body_list_id: bool = True
+    segments: tuple[str, ...] = field(init=False, repr=False, default=Factory(_segments, takes_self=True))
+
+    def parameters(self, segments: tuple[str, ...]) -> dict[str, str] | None:
+        """Return the values of the template's parameters, or None when the path is another one."""
+        found = {}
+        for own, given in zip(self.segments, segments, strict=True):
+            if own[0] == "{":
+                found[own[1:-1]] = given
+            elif own != given:
+                return None
+        return found
+
+
+@frozen
+class Match:
+    """Hold a route that fits, with what the path said."""
+
+    route: Route
+    parameters: Mapping[str, str]
+    list_id: int | None
+
+
+class Router:
+    """Find the route of a request."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._plain: dict[tuple[str, tuple[str, ...]], Route] = {}
+        self._templates: dict[tuple[str, int], list[Route]] = {}
+        for route in routes:
+            if "{" in route.path:
+                self._templates.setdefault((route.method, len(route.segments)), []).append(route)
+            else:
+                self._plain[route.method, route.segments] = route
+
+    def match(self, method: str, raw_path: str) -> Match | None:
+        """Return the route that fits.
+
+        Args:
+            method: HTTP method.
+            raw_path: Path as sent, still percent-encoded, without the query.
+
+        Returns:
+            The match, or None for a path that nobody knows.
+        """
+        segments = tuple(unquote(segment) for segment in raw_path.split("/") if segment)
+        list_id = None
+        if len(segments) > 1 and segments[0].isdecimal() and segments[1] == "api":
+            list_id, segments = int(segments[0]), segments[1:]
+        route = self._plain.get((method, segments))
+        if route is not None:
+            return Match(route, {}, list_id)
+        for template in self._templates.get((method, len(segments)), ()):
+            parameters = template.parameters(segments)
+            if parameters is not None:
+                return Match(template, parameters, list_id)
+        return None

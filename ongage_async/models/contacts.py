@@ -1,0 +1,137 @@
+"""Contacts as the vendor gives them (`Contact`) and as they are sent (`NewContact`).
+
+What became of the rows of a call is in `outcomes.py`. Source: vendor page §3.3.
+"""
+
+# ruff: noqa: RUF009  # the calls in class bodies make attrs fields
+
+import enum
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+import attrs
+
+from ongage_async.errors import InvalidInputError
+from ongage_async.models import _shape
+from ongage_async.models._enums import OpenStrEnum
+
+
+class ContactStatus(OpenStrEnum):
+    """Say whether the vendor sends to a contact. Only these two values are known (vendor page §6.2 #5)."""
+
+    ACTIVE = "Active"
+    UNSUBSCRIBED = "Unsubscribed"
+
+
+class ChangeTo(enum.StrEnum):
+    """Name what `contacts.change_status` does to a contact."""
+
+    RESUBSCRIBE = "resubscribe"
+    UNSUBSCRIBE = "unsubscribe"
+    REMOVE = "remove"
+    """Hard delete: the contact and its history are gone."""
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    SOFT_BOUNCE = "soft_bounce"
+
+
+@attrs.frozen(kw_only=True)
+class Contact:
+    """Hold one contact of a list; `email` or `id` is always there.
+
+    Attributes:
+        email: Address; repr shows its first letter.
+        id: The vendor's id, 24 hexadecimal digits.
+        status: None when the answer leaves it out.
+        import_id: Import that brought the contact.
+        fields: The list's own fields by name, values as they came; repr shows how many.
+        extra: System fields (``ocx_…``) that this version does not know.
+    """
+
+    ONE_OF: ClassVar[tuple[str, ...]] = ("email", "id")
+
+    email: str | None = _shape.wire(show=_shape.show_address)
+    id: str | None = _shape.wire()
+    status: ContactStatus | None = _shape.wire("ocx_status")
+    created: datetime | None = _shape.wire("ocx_created_date")
+    unsubscribed: datetime | None = _shape.quiet("ocx_unsubscribe_date")
+    resubscribed: datetime | None = _shape.quiet("ocx_resubscribe_date")
+    bounced: datetime | None = _shape.quiet("ocx_bounce_date")
+    complained: datetime | None = _shape.quiet("ocx_complaint_date")
+    import_id: int | None = _shape.wire("ocx_import_id")
+    fields: Mapping[str, Any] = _shape.rest()
+    extra: Mapping[str, Any] = _shape.extra()
+
+
+@attrs.frozen
+class NewContact:
+    """Say what a contact shall be: one row of `contacts.create` or `contacts.update`.
+
+    Args:
+        email: Address; may be left out in an update that names the contact by `id`.
+        fields: Values by the name of the list's field. A date goes as text in the format of its field.
+        id: The vendor's id, for updates only.
+        overwrite: This row's own answer to the call's `overwrite`; None takes the call's.
+    """
+
+    email: str | None = attrs.field(default=None, repr=_shape.show_address)
+    fields: Mapping[str, Any] = attrs.field(factory=dict, repr=_shape.show_count, hash=False)
+    id: str | None = None
+    overwrite: bool | None = None
+
+    @classmethod
+    def of(cls, row: "ContactRow", number: int = 1) -> "NewContact":
+        """Make a row from what a caller has.
+
+        Args:
+            row: A NewContact, a Contact, or a mapping: ``{"email": …, "fields": {…}}`` or flat
+                ``{"email": …, "name": …}``.
+            number: Which row this is, counted from 1, for the error.
+
+        Raises:
+            InvalidInputError: It is something else, or names no contact.
+        """
+        match row:
+            case NewContact():
+                new = row
+            case Contact():
+                new = cls(row.email, row.fields, row.id)
+            case Mapping():
+                new = cls._of_mapping(row, number)
+            case _:
+                raise InvalidInputError(f"row {number} is a {type(row).__name__}: give a NewContact or a mapping")
+        return new._checked(number)
+
+    @classmethod
+    def _of_mapping(cls, row: Mapping[str, Any], number: int) -> Self:
+        if not isinstance(row.get("fields"), Mapping):
+            flat = {key: value for key, value in row.items() if key not in ("email", "id")}
+            return cls(row.get("email"), flat, row.get("id"))
+        if strangers := set(row) - {"email", "id", "overwrite", "fields"}:
+            raise InvalidInputError(
+                f"row {number} has values both in `fields` and beside it ({', '.join(sorted(map(str, strangers)))}): "
+                "put all of them into `fields`"
+            )
+        return cls(row.get("email"), row["fields"], row.get("id"), row.get("overwrite"))
+
+    def _checked(self, number: int) -> Self:
+        named: tuple[tuple[str, Any], ...] = (("email", self.email), ("id", self.id))
+        for name, value in named:
+            if value is not None and not (isinstance(value, str) and value.strip()):
+                raise InvalidInputError(f"row {number}: `{name}` is blank or no text")
+        return self
+
+    @property
+    def key(self) -> str:
+        """What the row is found by in an answer: the address without regard to case, else the id."""
+        return self.email.strip().casefold() if self.email is not None else self.id or ""
+
+    def to_wire(self, *, overwrite: bool) -> dict[str, Any]:
+        """Return the row as the vendor wants it: `email` (else `id`), `overwrite` and `fields`."""
+        name = {"email": self.email} if self.email is not None else {"id": self.id}
+        own = overwrite if self.overwrite is None else self.overwrite
+        return {**name, "overwrite": own, "fields": dict(self.fields)}
+
+
+ContactRow = NewContact | Contact | Mapping[str, Any]

@@ -1,0 +1,251 @@
+"""What became of the rows of one call: the vendor's counters and address sets, told again per row.
+
+`MutationResult` is the answer as it came, `ContactsReport` adds one `RowOutcome` per input row. `report` is a pure
+function and never guesses: a row that the answer does not settle is UNKNOWN. Source: vendor page §3.3, mutation result.
+"""
+
+# ruff: noqa: RUF009  # the calls in class bodies make attrs fields
+
+import enum
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from ongage_async.models import _shape
+from ongage_async.models.contacts import NewContact
+
+
+class RowKind(enum.StrEnum):
+    """Say what the vendor did with a row."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    REVIVED = "revived"
+    """A soft-deleted contact is active again."""
+    SUCCEEDED = "succeeded"
+    """Done, and the answer does not say which of the three above."""
+    REJECTED = "rejected"
+    DUPLICATE = "duplicate"
+    """The same address stands again further down in the call; that row holds the address's outcome. Which of the
+    rows' values the vendor kept is not known."""
+    UNKNOWN = "unknown"
+    """The answer does not settle it."""
+
+
+@attrs.frozen(kw_only=True)
+class MutationResult:
+    """Hold the answer to a call that changes contacts; counters that the answer leaves out are None."""
+
+    rows: int | None = _shape.wire()
+    success: int | None = _shape.wire()
+    failed: int | None = _shape.wire()
+    created: int | None = _shape.wire()
+    updated: int | None = _shape.wire()
+    revived: int | None = _shape.wire()
+    success_emails: Any = _shape.quiet()
+    failed_emails: Any = _shape.quiet()
+    created_emails: Any = _shape.quiet()
+    updated_emails: Any = _shape.quiet()
+    revived_emails: Any = _shape.quiet()
+    warnings: Any = _shape.quiet()
+    extra: Mapping[str, Any] = _shape.extra()
+
+
+@attrs.frozen
+class RowOutcome:
+    """Say what became of one input row.
+
+    Attributes:
+        index: Place of the row in the input, from 0.
+        email: Address as it was given; None for a row that named its contact by id.
+        kind: What the vendor did.
+        contact_id: The vendor's id, when the answer tells it.
+        reason: Why the row was rejected, in the vendor's words, when it says so.
+    """
+
+    index: int
+    email: str | None = attrs.field(repr=_shape.show_address)
+    kind: RowKind
+    contact_id: str | None = None
+    reason: str | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen
+class ContactsReport:
+    """Hold one outcome per input row, in input order, and the vendor's own counters beside them."""
+
+    outcomes: tuple[RowOutcome, ...]
+    result: MutationResult
+
+    @property
+    def counts(self) -> dict[RowKind, int]:
+        """How many rows of each kind; all kinds are there and the numbers add up to the input."""
+        return dict.fromkeys(RowKind, 0) | Counter(outcome.kind for outcome in self.outcomes)
+
+    def of(self, *kinds: RowKind) -> list[RowOutcome]:
+        """Return the outcomes of these kinds, in input order."""
+        return [outcome for outcome in self.outcomes if outcome.kind in kinds]
+
+    def __iter__(self) -> Iterator[RowOutcome]:
+        return iter(self.outcomes)
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+
+@attrs.frozen
+class _Verdict:
+    kind: RowKind
+    contact_id: str | None = None
+    reason: str | None = None
+
+
+_DONE = (RowKind.SUCCEEDED, RowKind.REVIVED, RowKind.UPDATED, RowKind.CREATED)  # later ones say more
+_COUNTERS = {
+    RowKind.SUCCEEDED: "success",
+    RowKind.REJECTED: "failed",
+    RowKind.REVIVED: "revived",
+    RowKind.UPDATED: "updated",
+    RowKind.CREATED: "created",
+}
+_REASONS = ("message", "reason", "error", "errors")
+
+
+def report(rows: Sequence[NewContact], result: MutationResult) -> ContactsReport:
+    """Tell the vendor's answer row by row.
+
+    Addresses are matched without regard to case, in whatever shape the sets have; rows that no set names are settled by
+    the counters where these leave one reading only.
+
+    Args:
+        rows: The rows as sent.
+        result: The answer.
+    """
+    keys = [row.key for row in rows]
+    last = {key: index for index, key in enumerate(keys)}
+    named = _named(result, repeated={key for key, count in Counter(keys).items() if count > 1})
+    unnamed = [key for key in keys if key not in named]
+    rest = _Verdict(_by_counters(result, sizes={len(unnamed), len(set(unnamed))} - {0}))
+    verdicts = {key: named.get(key, rest) for key in last}
+    return ContactsReport(
+        tuple(
+            _outcome(index, row, verdicts[row.key] if last[row.key] == index else _Verdict(RowKind.DUPLICATE))
+            for index, row in enumerate(rows)
+        ),
+        result,
+    )
+
+
+def _outcome(index: int, row: NewContact, verdict: _Verdict) -> RowOutcome:
+    contact_id = row.id if row.email is None else verdict.contact_id
+    return RowOutcome(index, row.email, verdict.kind, contact_id, verdict.reason)
+
+
+def _set(result: MutationResult, kind: RowKind) -> dict[str, Any]:
+    return dict(_addresses(getattr(result, f"{_COUNTERS[kind]}_emails")))
+
+
+def _named(result: MutationResult, *, repeated: Collection[str]) -> dict[str, _Verdict]:
+    """Return the verdict of every address, and of every contact id, that a set names."""
+    verdicts: dict[str, _Verdict] = {}
+    for kind in _DONE:
+        for address, detail in _set(result, kind).items():
+            before = verdicts.get(address)
+            contact_id = _contact_id(detail) or (before.contact_id if before else None)
+            verdicts[address] = _Verdict(kind, contact_id)
+    for address, detail in _set(result, RowKind.REJECTED).items():
+        if address not in verdicts:
+            verdicts[address] = _Verdict(RowKind.REJECTED, reason=_reason(detail))
+        elif (
+            address not in repeated
+        ):  # done and failed at once: said of two equal rows it can be true, of one it cannot
+            verdicts[address] = _Verdict(RowKind.UNKNOWN, reason=_reason(detail))
+    by_id = {verdict.contact_id: verdict for verdict in verdicts.values() if verdict.contact_id}
+    return {**by_id, **verdicts}
+
+
+def _by_counters(result: MutationResult, sizes: Collection[int]) -> RowKind:
+    """Return the one kind that all unnamed rows must have, by what the counters leave over; UNKNOWN if there is none.
+
+    Args:
+        result: The answer.
+        sizes: Number of unnamed rows and of different keys among them; which one the vendor counts is not known.
+    """
+    left = {kind: _left(result, kind) for kind in _COUNTERS}
+    if left[RowKind.REJECTED] in sizes and not left[RowKind.SUCCEEDED]:
+        return RowKind.REJECTED
+    if left[RowKind.REJECTED]:
+        return RowKind.UNKNOWN
+    exact = [kind for kind in _DONE[1:] if left[kind] in sizes]
+    others = [kind for kind in _DONE[1:] if left[kind] and kind not in exact]
+    if len(exact) == 1 and not others:
+        return exact[0]
+    done = left[RowKind.SUCCEEDED]
+    return RowKind.SUCCEEDED if done in sizes else RowKind.UNKNOWN
+
+
+def _left(result: MutationResult, kind: RowKind) -> int | None:
+    """Return how many of a counter no set names; None when the answer has no such counter."""
+    counter: int | None = getattr(result, _COUNTERS[kind])
+    if counter is None:
+        return None
+    named = len(_set(result, kind))
+    if kind is RowKind.SUCCEEDED:  # success = created + updated + revived
+        named = max(named, sum(len(_set(result, done)) for done in _DONE[1:]))
+    return counter - named
+
+
+# --- the shapes of a set ----------------------------------------------------------------------------------------------
+
+
+def _addresses(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield address and detail from a set of any shape: address → detail, reason → addresses, or a list of either."""
+    match value:
+        case str() if "@" in value:
+            yield value.strip().casefold(), None
+        case Mapping() if isinstance(address := value.get("email"), str):
+            yield address.strip().casefold(), value
+        case Mapping():
+            for key, detail in value.items():
+                yield from _entry(key, detail)
+        case list():
+            for item in value:
+                if isinstance(item, (str, Mapping)):
+                    yield from _addresses(item)
+
+
+def _entry(key: str, detail: Any) -> Iterable[tuple[str, Any]]:
+    if "@" in key:
+        return [(key.strip().casefold(), detail)]
+    if isinstance(detail, (str, list, Mapping)):  # "0": {"email": …}, as PHP numbers; or "invalid": ["a@b.c", …]
+        return [
+            (address, key if inner is None and not key.isdecimal() else inner) for address, inner in _addresses(detail)
+        ]
+    return []
+
+
+def _contact_id(detail: Any) -> str | None:
+    match detail:
+        case bool():
+            return None
+        case str() | int():
+            return str(detail).strip() or None
+        case Mapping():
+            return _contact_id(detail.get("id", detail.get("contact_id")))
+        case _:
+            return None
+
+
+def _reason(detail: Any) -> str | None:
+    match detail:
+        case str():
+            return detail.strip() or None
+        case list():
+            return "; ".join(filter(None, map(_reason, detail))) or None
+        case Mapping():
+            told = filter(None, (_reason(detail.get(key)) for key in _REASONS))
+            return next(told, None) or _reason([value for key, value in detail.items() if key != "email"])
+        case _:
+            return None
