@@ -80,7 +80,7 @@ class _Trouble:
         self.since_s, self.misses = None, 0
 
     def fails(self, error: OngageError, now_s: float) -> float:
-        """Note a failure that began when the poll was sent, and return how long we may still wait.
+        """Note a failure and return how many seconds of patience are left.
 
         Raises:
             OngageError: The same error, when patience is used up.

@@ -153,7 +153,7 @@ class OngageClient:
     @cached_property
     def imports(self) -> Imports:
         """Bulk imports of files."""
-        return Imports(self._caller, self._engine.listener, self.list_fields)
+        return Imports(self._caller, self._engine.listener)
 
     async def request(
         self,

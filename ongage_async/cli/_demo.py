@@ -4,7 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,22 +75,24 @@ def _emulator(rows_per_s: float | None) -> Iterator[dict[str, Any]]:
 
 async def _load(console: Console, facts: dict[str, Any], file: Path) -> int:
     credentials = Credentials(facts["username"], facts["password"], facts["account_code"])
-    view = _View()
-    async with (
-        OngageClient(credentials, base_url=facts["url"]) as ongage,
-        FileDrop.serve() as drop,
-        anyio.create_task_group() as tasks,
-    ):
+    async with OngageClient(credentials, base_url=facts["url"]) as ongage, FileDrop.serve() as drop:
         mine = await ongage.lists.create("Demo", "sending", fields=list(FIELDS))
-        with Live(view.draw(), console=console, refresh_per_second=8) as live:
-            tasks.start_soon(_keep_drawing, live, view, ongage)
-            report = await ongage.with_options(list_id=mine.id).imports.run(
-                file, stage=drop, list_id=mine.id, progress=view.step, interval_s=0.5
-            )
-            tasks.cancel_scope.cancel()
-            view.statistics = await ongage.governor.statistics()
-            live.update(view.draw())
+        view = _View()
+        async with _drawn(console, view, ongage):
+            report = await ongage.imports.run(file, stage=drop, list_id=mine.id, progress=view.step, interval_s=0.5)
         return await _judge(console, ongage, mine.id, report)
+
+
+@contextlib.asynccontextmanager
+async def _drawn(console: Console, view: "_View", ongage: OngageClient) -> AsyncGenerator[None]:
+    """Keep the view on the screen while the block runs."""
+    with Live(view.draw(), console=console, refresh_per_second=8) as live:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_keep_drawing, live, view, ongage)
+            yield
+            tasks.cancel_scope.cancel()
+        view.statistics = await ongage.governor.statistics()
+        live.update(view.draw())
 
 
 async def _keep_drawing(live: Live, view: "_View", ongage: OngageClient) -> None:
@@ -102,12 +104,11 @@ async def _keep_drawing(live: Live, view: "_View", ongage: OngageClient) -> None
 
 async def _judge(console: Console, ongage: OngageClient, list_id: int, report: ImportReport) -> int:
     """Print the report, and ask the account itself whether it is true."""
+    console.print()
     console.print(report.as_text(), markup=False)
     there = (await ongage.lists.get(list_id)).last_count
     true = report.adds_up and report.status == 40003 and there == report.vendor.success
-    console.print(f"The list now has {there:,} contacts.")
-    if report.side_file is not None:
-        console.print(f"Rejected rows, to mend and load again: [bold]{report.side_file}[/]")
+    console.print(f"The list now has {there or 0:,} contacts.")
     console.print("[bold green]Everything adds up.[/]" if true else "[bold red]This does not add up.[/]")
     return 0 if true else 1
 

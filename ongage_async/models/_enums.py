@@ -20,7 +20,7 @@ class _Open:
         return self._name_ != "UNKNOWN"
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
-        # Some 3.11 releases pickle members by name, which an unknown value does not have.
+        # By value whatever the Python release: all unknown members share one name.
         return type(self), (self.value,)  # type: ignore[attr-defined]
 
 

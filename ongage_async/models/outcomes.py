@@ -158,9 +158,8 @@ def _named(result: MutationResult, *, repeated: Collection[str]) -> dict[str, _V
     for address, detail in _set(result, RowKind.REJECTED).items():
         if address not in verdicts:
             verdicts[address] = _Verdict(RowKind.REJECTED, reason=_reason(detail))
-        elif (
-            address not in repeated
-        ):  # done and failed at once: said of two equal rows it can be true, of one it cannot
+        elif address not in repeated:
+            # Done and failed at once: of two rows with one address that can be true, of a single row it cannot.
             verdicts[address] = _Verdict(RowKind.UNKNOWN, reason=_reason(detail))
     by_id = {verdict.contact_id: verdict for verdict in verdicts.values() if verdict.contact_id}
     return {**by_id, **verdicts}

@@ -5,6 +5,7 @@ crash, is `bulk/`.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from os import PathLike
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,9 @@ import attrs
 
 from ongage_async import _jobs, _wire
 from ongage_async._operation import Answer, Caller, Operation, Repeat
+from ongage_async.bulk import HostedFile, ImportReport, Journal, Stage, run
+from ongage_async.bulk._fields import UnknownColumns
+from ongage_async.bulk._ports import ProgressListener
 from ongage_async.config import Lane
 from ongage_async.errors import ImportFailedError, InvalidInputError, JobTimeoutError, mask, mask_deep
 from ongage_async.models import Import, ImportAction, Page
@@ -36,15 +40,13 @@ class Imports:
     Args:
         caller: The engine.
         on_drift: Told what the models do not know.
-        list_fields: For the bulk road, which checks a file's columns first.
     """
 
-    __slots__ = ("_caller", "_list_fields", "_read")
+    __slots__ = ("_caller", "_read")
 
-    def __init__(self, caller: Caller, on_drift: OnDrift | None = None, list_fields: ListFields | None = None) -> None:
+    def __init__(self, caller: Caller, on_drift: OnDrift | None = None) -> None:
         self._caller = caller
         self._read = Reader(on_drift)
-        self._list_fields = list_fields
 
     async def create(
         self,
@@ -243,9 +245,99 @@ class Imports:
             )
         return _completed(last)
 
+    async def run(
+        self,
+        source: str | PathLike[str] | HostedFile,
+        *,
+        stage: Stage | None = None,
+        list_id: int | None = None,
+        mapping: Mapping[str, str | None] | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        overwrite: bool = True,
+        ignore_empty: bool = False,
+        import_action: ImportAction | str = ImportAction.ADD,
+        dedupe: bool = True,
+        side_file: str | PathLike[str] | None = None,
+        journal: Journal | None = None,
+        progress: ProgressListener | None = None,
+        interval_s: float | None = None,
+        timeout_s: float | None = None,
+        unknown_columns: UnknownColumns = "drop",
+    ) -> ImportReport:
+        """Load a CSV file the whole way: checked, staged, imported, followed to its end, accounted for.
+
+        Args:
+            source: Path of a CSV, TSV or TXT file; or a `HostedFile`, which is sent unseen.
+            stage: Where the vendor fetches the checked copy: a `FileDrop`, or a `UrlStage`; needed for a path.
+            list_id: The list; None: this client's.
+            mapping: Column name → field name, for columns that are named otherwise; None leaves a column out.
+            encoding: The source's encoding; None: UTF-8, or what its byte order mark says.
+            delimiter: The source's delimiter; None: found in its header.
+            overwrite: Change contacts that exist.
+            ignore_empty: Let empty cells change nothing.
+            import_action: ``add``; or ``remove``, ``unsubscribe``, ``resubscribe``, ``bounce``, ``complaint``.
+            dedupe: Send the first good row of each address only.
+            side_file: Where bad rows go; None: beside the source, as ``<name>.rejected.csv``.
+            journal: Where the steps are recorded; None: nowhere that lasts.
+            progress: Called on the event loop as the load goes on.
+            interval_s: Seconds between two looks at the import; None: a cadence that grows with its age.
+            timeout_s: Seconds to wait for the end of the import after it is created; None: no limit.
+            unknown_columns: ``drop`` columns that the list lacks (the report names them), or ``refuse`` the file.
+
+        Returns:
+            What became of every row; its counts add up to the file's rows. With no good row nothing is sent.
+
+        Raises:
+            CSVError: The source cannot be used; nothing was sent.
+            StagingError: The copy could not be put where the vendor fetches it; nothing was sent.
+            ImportFailedError: The import ended with a status ≥ 90000; `report` tells the rest.
+            JobTimeoutError: It did not end within `timeout_s`.
+            OngageError: With `outcome` UNKNOWN an import may exist; it was looked for, and the notes say more.
+
+        Cost: 1 call per 50 fields, 1 to create, then those of `watch`; lane BULK for the polls, NORMAL else.
+        Repeat: nothing is sent twice; an uncertain creation is looked up by its unique file name.
+        Source: vendor page §4; the advice on file names, removal and logs is seed S0's.
+        """
+        counting = _Counting(self._caller)
+        return await run(
+            Imports(counting, self._read.on_drift),
+            ListFields(counting, self._read.on_drift),
+            source,
+            stage=stage,
+            list_id=list_id,
+            mapping=mapping,
+            encoding=encoding,
+            delimiter=delimiter,
+            overwrite=overwrite,
+            ignore_empty=ignore_empty,
+            import_action=choice(ImportAction, import_action, "import_action").value,
+            dedupe=dedupe,
+            side_file=side_file,
+            journal=journal,
+            progress=progress,
+            interval_s=interval_s,
+            timeout_s=timeout_s,
+            unknown_columns=unknown_columns,
+            count_calls=lambda: counting.calls,
+        )
+
     async def _get(self, operation: Operation, import_id: int, list_id: int | None) -> Import:
         answer = await self._caller.call(operation, path={"import_id": import_id}, list_id=list_id)
         return self._read.one(Import, _lone(answer), operation)
+
+
+@attrs.define
+class _Counting:
+    """A caller that counts, for the report of one load."""
+
+    caller: Caller
+    calls: int = 0
+
+    async def call(self, operation: Operation, **request: Any) -> Answer:
+        """Count a call and make it."""
+        self.calls += 1
+        return await self.caller.call(operation, **request)
 
 
 def _completed(job: Import) -> Import:

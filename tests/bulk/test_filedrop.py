@@ -222,7 +222,6 @@ async def get(url, **options):
 
 async def test_it_serves_over_real_sockets_and_is_gone_afterwards(file, caplog):
     caplog.set_level(logging.DEBUG, logger="uvicorn")
-    before = threading.active_count()
     async with FileDrop.serve(allow=("127.0.0.0/8",)) as drop:
         staged = await drop.put(file, NAME)
         assert (await get(staged.url)).content == CONTENT
@@ -234,7 +233,6 @@ async def test_it_serves_over_real_sockets_and_is_gone_afterwards(file, caplog):
     with pytest.raises(httpx.ConnectError):
         await get(staged.url)
     assert not [thread for thread in threading.enumerate() if thread.name == "ongage-file-drop"]
-    assert threading.active_count() <= before + 1  # anyio keeps a worker thread
     assert urlsplit(staged.url).path not in caplog.text
 
 

@@ -96,6 +96,12 @@ async def test_a_code_in_the_payload_of_a_success_is_a_failure(vendor: Any) -> N
         await Imports(vendor).create(URL)
 
 
+async def test_a_code_beside_an_id_is_no_failure(vendor: Any) -> None:
+    vendor.answer({"id": 5, "code": 200})
+    job = await Imports(vendor).create(URL)
+    assert (job.id, job.extra) == (5, {"code": 200})
+
+
 @pytest.mark.parametrize("payload", [None, [], True, "queued", {"status": 40001}])
 async def test_a_start_without_an_id_cannot_be_read(vendor: Any, payload: Any) -> None:
     vendor.answer(payload)
@@ -211,13 +217,13 @@ async def test_waiting_returns_the_completed_import(vendor: Any) -> None:
 
 @pytest.mark.parametrize("status", [90001, "90008", 90002, "99999"])
 async def test_waiting_for_an_import_that_fails_raises_with_its_counts(vendor: Any, status: Any) -> None:
-    goes(vendor, 40001, status, total="10", status_desc="Invalid: john@doe.com", file_url=URL)
+    goes(vendor, 40001, status, total="10", status_desc="Invalid: john@doe.com", file_url=URL, source=URL)
     with pytest.raises(ImportFailedError) as caught:
         await Imports(vendor).wait(5)
     error = pickle.loads(pickle.dumps(caught.value))
     assert (error.status, error.job.total, error.operation) == (int(status), 10, "imports.wait")
     assert f"status {status}" in str(error)
-    assert "s3cret" not in f"{error} {error.job!r} {error.job.file_url}"
+    assert "s3cret" not in f"{error} {error.job!r} {error.job.file_url} {error.job.extra}"
     assert "doe.com" not in str(error)
 
 
@@ -252,11 +258,12 @@ async def test_an_import_just_started_may_appear_late(vendor: Any) -> None:
 
 
 async def test_an_import_that_vanishes_is_told_with_its_last_status(vendor: Any) -> None:
-    goes(vendor, 40002)
+    goes(vendor, 40002, status_info="john@doe.com")
     vendor.answer({}, status=404)
     with pytest.raises(NotFoundError) as caught:
         await watched(vendor)
     assert "status 40002" in caught.value.__notes__[-1]
+    assert "doe.com" not in caught.value.__notes__[-1]
     assert len(vendor.sent) == 4
 
 
