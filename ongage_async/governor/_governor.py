@@ -18,7 +18,7 @@ from ongage_async._tasks import Yard
 from ongage_async.config import Lane, Limits
 from ongage_async.errors import BudgetError, ConfigurationError
 from ongage_async.governor._ledger import Ledger, MemoryLedger
-from ongage_async.governor._rules import End, Lease, Pause, Wait
+from ongage_async.governor._rules import End, Lease, Pause
 from ongage_async.governor._statistics import GovernorStatistics, LaneTally
 
 __all__ = ["Governor", "Permit", "from_url"]

@@ -29,6 +29,10 @@ PASSED_OVER = 9
 CATCH_UP = 5
 """How many calls BULK may be behind its pace and still make up for: slow answers must not cost it its share."""
 
+SQUEEZE, SQUEEZE_FULL, LEAST_SHARE, CREEP_WINDOWS = 0.7, 0.95, 0.1, 10
+"""A 429 below our own count means that somebody else spends the account: the limit in force falls to SQUEEZE of itself
+(to SQUEEZE_FULL when our count was at the limit), not below LEAST_SHARE, and creeps back over CREEP_WINDOWS windows."""
+
 TURN_S = 0.05
 """How long a member of a fleet that is next may take to ask before those behind it go first."""
 
@@ -81,11 +85,21 @@ class Wait:
 
 @frozen
 class Pause:
-    """What a 429 did to the account."""
+    """What a 429 did to the account.
+
+    Attributes:
+        until: When calls go out again (ledger time).
+        strike: Pauses in a row without a success in between.
+        is_new: False if the 429 belongs to the burst of an earlier one.
+        foreign_calls: How many calls others seem to have spent in the window; 0 when our own count was at the limit.
+        calls: The limit in force from now.
+    """
 
     until: float
     strike: int
     is_new: bool
+    foreign_calls: int = 0
+    calls: int = 0
 
 
 @define
@@ -121,6 +135,9 @@ class Account:
     open: dict[int, Lease] = field(factory=dict)
     members: dict[str, Member] = field(factory=dict)
     _hold_set_at: float = field(default=-math.inf, init=False)
+    _lowered_to: float = field(default=math.inf, init=False)
+    _lowered_at: float = field(default=-math.inf, init=False)
+    _calls: int = field(init=False)
     _homecoming: deque[float] = field(factory=deque, init=False)
     _late_tokens: list[float] = field(factory=list, init=False)
     _late_places: list[float] = field(factory=list, init=False)
@@ -128,6 +145,9 @@ class Account:
     _passed: list[int] = field(factory=lambda: [0] * len(_LANES), init=False)
     _last_id: int = field(default=0, init=False)
     _first_expiry: float = field(default=math.inf, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._calls = self.limits.calls
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
@@ -142,6 +162,13 @@ class Account:
             heapq.heappop(places)
         if self._first_expiry <= now:
             self._expire(now)
+        self._calls = self._calls_at(now)
+
+    def _calls_at(self, now: float) -> int:
+        if math.isinf(self._lowered_to):
+            return self.limits.calls
+        crept = max(0.0, now - self._lowered_at) * self.limits.calls / (CREEP_WINDOWS * self.limits.per_s)
+        return min(self.limits.calls, math.floor(self._lowered_to + crept))
 
     def _expire(self, now: float) -> None:
         """End the leases whose owners were not heard of: the vendor may have counted them until they ran out."""
@@ -152,8 +179,13 @@ class Account:
 
     @property
     def tokens_free(self) -> int:
-        """Tokens in the bucket, as of the last `settle`."""
-        return self.limits.calls - len(self.open) - len(self._homecoming) - len(self._late_tokens)
+        """Tokens in the bucket, as of the last `settle`; negative while a limit that was lowered is still exceeded."""
+        return self._calls - len(self.open) - len(self._homecoming) - len(self._late_tokens)
+
+    @property
+    def calls_in_force(self) -> int:
+        """The limit in force, as of the last `settle`: the account's, or less while others seem to spend it."""
+        return self._calls
 
     @property
     def places_taken(self) -> int:
@@ -305,23 +337,26 @@ class Account:
         Returns:
             With REFUSED, what became of the account's hold-off; else None.
         """
-        if self.open.pop(lease.id, None) is None:
+        self.settle(now)
+        if lease.id not in self.open:
             return None
+        used = self._calls - self.tokens_free
+        del self.open[lease.id]
         if end is End.UNCERTAIN:
             heapq.heappush(self._late_places, now + self.margin_s)
             heapq.heappush(self._late_tokens, now + self.margin_s + self.limits.per_s)
         elif end is not End.UNSENT:
             self._homecoming.append(now + self.limits.per_s)
         if end is End.REFUSED:
-            return self._refused(lease, now, retry_after_s, stretch)
+            return self._refused(lease, now, used, retry_after_s, stretch)
         if end is End.ANSWERED and self.strikes and lease.granted_at > self._hold_set_at:
             self.strikes = 0
         return None
 
-    def _refused(self, lease: Lease, now: float, retry_after_s: float | None, stretch: float) -> Pause:
+    def _refused(self, lease: Lease, now: float, used: int, retry_after_s: float | None, stretch: float) -> Pause:
         """Move the hold-off forward. A call granted before the last one was set belongs to its burst."""
         is_new = lease.granted_at > self._hold_set_at
-        pause_s = retry_after_s
+        pause_s, foreign = retry_after_s, 0
         if is_new:
             self.strikes += 1
             self._hold_set_at = now
@@ -329,7 +364,18 @@ class Account:
                 pause_s = VENDOR_LADDER_S[min(self.strikes, len(VENDOR_LADDER_S)) - 1] * stretch
         if pause_s is not None:
             self.hold_until = max(self.hold_until, now + pause_s)
-        return Pause(self.hold_until, self.strikes, is_new)
+        if is_new:
+            foreign = self._squeeze(used)
+        return Pause(self.hold_until, self.strikes, is_new, foreign, self._calls)
+
+    def _squeeze(self, used: int) -> int:
+        """Lower the limit in force after a 429 at `used` calls of ours; return how many others seem to have made."""
+        foreign = self._calls - used if used < SQUEEZE_FULL * self._calls else 0
+        least = max(1.0, LEAST_SHARE * self.limits.calls)
+        self._lowered_to = max(least, self._calls * (SQUEEZE if foreign else SQUEEZE_FULL))
+        self._lowered_at = self.hold_until
+        self._calls = self._calls_at(self._lowered_at)
+        return foreign
 
     def hold(self, until: float) -> None:
         """Hold all calls until `until`, by hand; a running pause is never shortened."""
@@ -343,6 +389,7 @@ class Account:
         """Move every date by `by_s`, for a clock that starts anew (another event loop)."""
         self.hold_until += by_s
         self._hold_set_at += by_s
+        self._lowered_at += by_s
         self._bulk_at += by_s
         self._homecoming = deque(date + by_s for date in self._homecoming)
         self._late_tokens = [date + by_s for date in self._late_tokens]
@@ -377,7 +424,7 @@ class Account:
         if missing <= 0:
             return now
         start = max(now, self.hold_until)
-        rounds, rest = divmod(missing - 1, self.limits.calls)
+        rounds, rest = divmod(missing - 1, self._calls)
         dates = [*self.homecoming(), *([now + self.limits.per_s] * len(self.open))]
-        dates += [start + self.limits.per_s] * (self.limits.calls - len(dates))
+        dates += [start + self.limits.per_s] * (self._calls - len(dates))
         return max(sorted(dates)[rest], start) + rounds * self.limits.per_s

@@ -35,16 +35,18 @@ class AccountAgainstNaiveList(RuleBasedStateMachine):
     def open_calls(self) -> list[NaiveCall]:
         return [call for call in self.calls if call.lease.id in self.account.open]
 
-    def naive_allows(self) -> bool:
+    def naive_allows(self, calls: int | None = None) -> bool:
         held = [c for c in self.calls if not c.refunded and c.ended_at + self.limits.per_s > self.now]
         busy = [c for c in self.calls if not c.refunded and c.ended_at > self.now]
-        return len(held) < self.limits.calls and len(busy) < self.limits.parallel and self.now >= self.hold_until
+        limit = self.limits.calls if calls is None else calls
+        return len(held) < limit and len(busy) < self.limits.parallel and self.now >= self.hold_until
 
     @rule(lane=st.sampled_from([Lane.URGENT, Lane.NORMAL]))
     def ask(self, lane: Lane) -> None:
-        allowed = self.naive_allows()
+        self.account.settle(self.now)
+        allowed, surely = self.naive_allows(), self.naive_allows(self.account.calls_in_force)
         decision = self.account.take({lane: 1}, self.now)
-        assert isinstance(decision, Lease) == allowed
+        assert surely <= isinstance(decision, Lease) <= allowed
         if isinstance(decision, Lease):
             self.calls.append(NaiveCall(decision))
         else:
@@ -192,3 +194,35 @@ def test_lower_limits_take_effect_without_a_burst() -> None:
         account.give_back(lease, End.ANSWERED, 1.0)
     decision = account.take({Lane.NORMAL: 1}, 2.0)
     assert decision == Wait(61.0)
+
+
+def test_a_429_below_our_own_count_lowers_the_limit_and_it_creeps_back() -> None:
+    account = Account(Limits(300, 60.0, 100))
+    leases = [granted(account, Lane.NORMAL, 0.0) for _ in range(100)]
+    for lease in leases[1:]:
+        account.give_back(lease, End.ANSWERED, 1.0)
+    pause = account.give_back(leases[0], End.REFUSED, 1.0, retry_after_s=60.0)
+    assert pause is not None
+    assert (pause.foreign_calls, pause.calls) == (200, 210)
+    seen = []
+    for window in range(6):
+        account.settle(61.0 + 60 * window)
+        seen.append(account.calls_in_force)
+    assert seen == [210, 240, 270, 300, 300, 300]
+
+
+def test_a_429_at_our_own_limit_lowers_it_only_a_little() -> None:
+    account = Account(Limits(100, 60.0, 100))
+    leases = [granted(account, Lane.NORMAL, 0.0) for _ in range(100)]
+    pause = account.give_back(leases[0], End.REFUSED, 1.0)
+    assert pause is not None
+    assert (pause.foreign_calls, pause.calls) == (0, 95)
+
+
+def test_the_limit_in_force_never_falls_below_a_tenth() -> None:
+    account = Account(Limits(300, 60.0, 100))
+    now = 0.0
+    for _ in range(50):
+        account.give_back(granted(account, Lane.NORMAL, now), End.REFUSED, now, retry_after_s=0.001)
+        now += 0.01
+    assert account.calls_in_force == 30
