@@ -15,18 +15,28 @@ from ongage_async.config import Lane, Limits
 from ongage_async.errors import ConfigurationError
 from ongage_async.governor._rules import Account, End, Lease, Pause, Wait
 
-__all__ = ["Ledger", "MemoryLedger"]
+__all__ = ["Ledger", "LedgerLostError", "MemoryLedger"]
+
+
+class LedgerLostError(Exception):
+    """The ledger cannot be reached or used now; the message says why, without a secret. Nothing was granted."""
 
 
 class Ledger(Protocol):
-    """Keep one account's budget for one governor. All dates are in the ledger's own time, `now()`."""
+    """Keep one account's budget for one governor. All dates are in the ledger's own time, `now()`.
 
-    async def start(self, wake: Callable[[], None]) -> None:
+    Any method that asks the ledger may raise `LedgerLostError`.
+    """
+
+    async def start(self, wake: Callable[[], None]) -> Limits:
         """Get ready in the running event loop; called before the first `take`, and again by each further client.
 
         Args:
             wake: To be called whenever asking again may bring more than was told, for instance because another
                 process has given a place back. May be called from the event loop only.
+
+        Returns:
+            The limits that hold: the strictest of all who use the account now.
         """
         ...
 
@@ -110,7 +120,7 @@ class MemoryLedger:
         member._shared = self._shared
         return member
 
-    async def start(self, wake: Callable[[], None]) -> None:
+    async def start(self, wake: Callable[[], None]) -> Limits:
         """Bind to the running event loop."""
         loop = current_token()
         if self._loop is not None and loop != self._loop:
@@ -123,6 +133,7 @@ class MemoryLedger:
         self._loop = loop
         self._seen_at = self.clock()
         self._shared.wakes[self.name] = wake
+        return self._shared.account.limits
 
     def now(self) -> float:
         """Return the loop's time."""
