@@ -191,7 +191,7 @@ class Engine:
 
     async def _exchange(self, call: _Call, request: _wire.WireRequest, permit: Permit) -> Answer:
         """Send, read, and give the permit back whatever happens; runs to its end though nobody may wait any more."""
-        end, retry_after_s = End.UNCERTAIN, None
+        end, retry_after_s, pause = End.UNCERTAIN, None, None
         try:
             response = await self.transport.send(request, call.options.timeout_s)
             end = End.ANSWERED

@@ -24,6 +24,7 @@ __all__ = [
     "UnknownColumns",
     "is_address",
     "is_email",
+    "is_email_column",
     "plan_columns",
     "value_test",
 ]
@@ -229,17 +230,26 @@ def _match(names: Sequence[str], fields: Mapping[str, FieldRule], mapping: Mappi
     return targets
 
 
+def _plain(name: str) -> str:
+    return name.casefold().translate({ord(c): None for c in "-_ "})
+
+
+def is_email_column(name: str) -> bool:
+    """Tell whether a column of that name would be taken for the addresses, were there no better one."""
+    return _plain(name) in {_plain(guess) for guess in EMAIL_GUESSES}
+
+
 def _email_index(names: Sequence[str], targets: Mapping[int, str], mapping: Mapping[str, str | None]) -> int:
     known = [index for index, target in targets.items() if target == EMAIL]
     if known:
         return known[0]
     plain = {
-        name.casefold().translate({ord(c): None for c in "-_ "}): index
+        _plain(name): index
         for index, name in reversed(list(enumerate(names)))
         if index not in targets and name not in mapping
     }
     for guess in EMAIL_GUESSES:
-        if (index := plain.get(guess.replace("_", ""))) is not None:
+        if (index := plain.get(_plain(guess))) is not None:
             return index
     raise CSVError(
         f'no email column among {_quoted(names)}: name it, as in mapping={{"{names[0]}": "email"}}; '

@@ -25,12 +25,14 @@ class Progress:
         done: How much of it is done.
         total: How much there is to do; None while that is not known.
         unit: What is counted: ``fields``, ``bytes``, ``files``, ``imports`` or ``%``.
+        detail: While the vendor works: its status in words, ``Processing (46%)``; else empty.
     """
 
     phase: Phase
     done: float
     total: float | None
     unit: str
+    detail: str = ""
 
 
 ProgressListener = Callable[[Progress], None]

@@ -181,10 +181,10 @@ class _Load:
     def __attrs_post_init__(self) -> None:
         self._calls_before = self.count_calls() if self.count_calls else 0
 
-    def tell(self, phase: Phase, done: float, total: float | None, unit: str) -> None:
+    def tell(self, phase: Phase, done: float, total: float | None, unit: str, detail: str = "") -> None:
         """Say how far it is, if somebody listens."""
         if self.progress is not None:
-            self.progress(Progress(phase, done, total, unit))
+            self.progress(Progress(phase, done, total, unit, detail))
 
     async def local(
         self, source: Path, side: Path, recipe: Recipe, request: dict[str, Any], work_dir: Path | None
@@ -300,7 +300,8 @@ class _Load:
             watched = self.imports.watch(import_id, interval_s=self.interval_s, just_created=True, list_id=self.list_id)
             async with closing(watched) as snapshots:
                 async for last in snapshots:
-                    self.tell("process", last.progress_pct or 0, 100, "%")
+                    done = 100 if last.is_final else last.progress_pct or 0
+                    self.tell("process", done, 100, "%", last.status_desc or str(last.status))
                     if last.is_final:
                         return last
         if limit.cancelled_caught:

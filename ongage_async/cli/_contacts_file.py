@@ -7,11 +7,15 @@ import csv
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-__all__ = ["FIELDS", "write_contacts"]
+from ongage_async.bulk._csv import Source
+from ongage_async.bulk._fields import is_email_column
+
+__all__ = ["FIELDS", "fields_for", "write_contacts"]
 
 _DATE = {"type": "date", "format": "yyyy-mm-dd"}
-FIELDS = (
+FIELDS: tuple[dict[str, Any], ...] = (
     {"name": "email", "title": "Email", "type": "email", "mandatory": True, "position": 0},
     {"name": "first_name", "title": "First name", "type": "string", "mandatory": False, "position": 1},
     {"name": "last_name", "title": "Last name", "type": "string", "mandatory": False, "position": 2},
@@ -38,6 +42,17 @@ _LAST = ("Abiola", "Brown", "Castro", "Dubois", "Eriksson", "Ferrari", "García"
 _COUNTRIES = ("Chile", "Côte d'Ivoire", "Germany", "India", "Japan", "Norway", "Türkiye", "United States")
 _HOSTS = ("example.com", "example.org", "example.net", "mail.example.com")
 ONE_MISTAKE_IN = 250
+
+
+def fields_for(path: Path) -> list[dict[str, Any]]:
+    """Return fields for a list that takes every column of somebody's own file."""
+    with Source(path) as source:
+        names = [name.strip() for name in source.header]
+    others = [name for name in names if name and not is_email_column(name)]
+    return [FIELDS[0]] + [
+        {"name": name, "title": name, "type": "string", "mandatory": False, "position": position}
+        for position, name in enumerate(others, 1)
+    ]
 
 
 def write_contacts(path: Path, rows: int) -> None:

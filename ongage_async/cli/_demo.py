@@ -4,13 +4,14 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -18,7 +19,7 @@ from rich.table import Table
 from ongage_async import Credentials, ImportFailedError, Lane, OngageClient, OngageError
 from ongage_async.bulk import FileDrop, ImportReport
 from ongage_async.bulk import Progress as Step
-from ongage_async.cli._contacts_file import FIELDS, write_contacts
+from ongage_async.cli._contacts_file import FIELDS, fields_for, write_contacts
 
 if TYPE_CHECKING:
     from ongage_async.governor import GovernorStatistics
@@ -38,25 +39,32 @@ _PHASES = {
 
 def run_demo(rows: int, file: Path | None, folder: Path, *, quick: bool) -> int:
     """Run the demo; return the exit code."""
-    console = Console()
-    if file is None:
+    console = Console(highlight=False)
+    try:
+        return _run(console, rows, file, folder, None if quick else WATCHABLE_ROWS_PER_S)
+    except ImportFailedError as error:
+        console.print(error.report.as_text() if error.report else str(error), markup=False)
+        console.print("[bold red]The import failed.[/]")
+    except OngageError as error:
+        console.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
+    except KeyboardInterrupt:
+        console.print("Interrupted: the staged file is gone, and nothing is left behind.")
+        return 130
+    return 1
+
+
+def _run(console: Console, rows: int, file: Path | None, folder: Path, rows_per_s: float | None) -> int:
+    fields: Sequence[Mapping[str, Any]] = FIELDS
+    if file is not None:
+        fields = fields_for(file)
+    else:
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "contacts.csv"
         console.print(f"Making up [bold]{rows:,}[/] contacts in {file}, some of them bad ...")
         write_contacts(file, rows)
-    with _emulator(None if quick else WATCHABLE_ROWS_PER_S) as facts:
-        console.print(f"An emulated Ongage account is served at {facts['url']}: 300 calls a minute, 10 in parallel.")
-        try:
-            return anyio.run(_load, console, facts, file)
-        except ImportFailedError as error:
-            console.print(error.report.as_text() if error.report else str(error), markup=False)
-            console.print("[bold red]The import failed.[/]")
-        except OngageError as error:
-            console.print(f"[bold red]{type(error).__name__}[/]: {error}")
-        except KeyboardInterrupt:
-            console.print("Interrupted: the staged file is gone, and nothing is left behind.")
-            return 130
-        return 1
+    with _emulator(rows_per_s) as facts:
+        console.print(f"An emulated Ongage account serves at {facts['url']}: 300 calls a minute, 10 at once.")
+        return anyio.run(_load, console, facts, file, fields)
 
 
 @contextlib.contextmanager
@@ -73,10 +81,10 @@ def _emulator(rows_per_s: float | None) -> Iterator[dict[str, Any]]:
             process.terminate()
 
 
-async def _load(console: Console, facts: dict[str, Any], file: Path) -> int:
+async def _load(console: Console, facts: dict[str, Any], file: Path, fields: Sequence[Mapping[str, Any]]) -> int:
     credentials = Credentials(facts["username"], facts["password"], facts["account_code"])
     async with OngageClient(credentials, base_url=facts["url"]) as ongage, FileDrop.serve() as drop:
-        mine = await ongage.lists.create("Demo", "sending", fields=list(FIELDS))
+        mine = await ongage.lists.create("Demo", "sending", fields=fields)
         view = _View()
         async with _drawn(console, view, ongage):
             report = await ongage.imports.run(file, stage=drop, list_id=mine.id, progress=view.step, interval_s=0.5)
@@ -129,6 +137,7 @@ class _View:
             self._tasks[step.phase] = self._bars.add_task(_PHASES[step.phase], total=step.total, count="")
         done = step.total is not None and step.done >= step.total
         count = f"{step.done:,.0f} {step.unit}" + (f" of {step.total:,.0f}" if step.total and not done else "")
+        count = step.detail or count
         self._bars.update(self._tasks[step.phase], completed=step.done, total=step.total, count=count)
 
     def draw(self) -> Group:
