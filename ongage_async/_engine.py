@@ -28,7 +28,7 @@ from ongage_async.errors import (
     ResponseTimeoutError,
     ServerError,
 )
-from ongage_async.events import AccountPaused, AttemptEnded, CallEnded, Event, Listener
+from ongage_async.events import AccountPaused, AttemptEnded, CallEnded, Event, ForeignUseSeen, Listener
 from ongage_async.governor import End, Governor, Permit
 
 __all__ = ["Bound", "Engine", "Options"]
@@ -47,6 +47,7 @@ class Options:
         retry: When a failed call is sent again.
         timeout_s: Seconds that one send may take until its whole answer is there.
         list_id: The list of calls that name none.
+        tenant: On whose behalf, for a fair share within a lane.
     """
 
     lane: Lane | None = None
@@ -54,6 +55,7 @@ class Options:
     retry: RetryPolicy = field(factory=RetryPolicy)
     timeout_s: float = 60.0
     list_id: int | None = None
+    tenant: str = ""
 
 
 @define(eq=False)
@@ -156,7 +158,7 @@ class Engine:
     async def _permit(self, call: _Call, last: OngageError | None) -> Permit:
         """Wait for a permit; where waiting does not fit, an earlier attempt's error is more telling than ours."""
         try:
-            return await self.governor.acquire(call.lane, max_wait_s=call.left_s())
+            return await self.governor.acquire(call.lane, max_wait_s=call.left_s(), tenant=call.options.tenant)
         except BudgetError as refusal:
             if last is None:
                 raise call.dress(refusal) from None
@@ -207,6 +209,8 @@ class Engine:
                 pause = await permit.give_back(end, retry_after_s=retry_after_s)
             if pause is not None and pause.is_new:
                 self._tell(AccountPaused(max(0.0, pause.until - self.governor.now()), pause.strike))
+                if pause.foreign_calls:
+                    self._tell(ForeignUseSeen(pause.foreign_calls, pause.calls))
                 log.warning("the account is paused after a 429 (pause %d in a row)", pause.strike)
 
     # -- telling ------------------------------------------------------------------------------------------------------

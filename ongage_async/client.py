@@ -4,6 +4,7 @@ It joins configuration, governor, transport and engine, and does nothing itself.
 a view with other options costs next to nothing.
 """
 
+import hashlib
 import ssl
 from collections.abc import Mapping
 from functools import cached_property
@@ -78,6 +79,7 @@ class OngageClient:
         transport = Transport(self._base_url, credentials.headers(), http_client, ssl_context)
         self._engine = Engine(transport, self.governor, on_event)
         self.governor.outlive(timeout_s)
+        self._unlisten = self.governor.listen(on_event) if on_event is not None else None
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -105,6 +107,7 @@ class OngageClient:
         retry: RetryPolicy = _UNSET,
         timeout_s: float = _UNSET,
         list_id: int | None = _UNSET,
+        tenant: str = _UNSET,
     ) -> Self:
         """Return a view of this client whose calls use other options; cheap, and it needs no closing.
 
@@ -115,6 +118,7 @@ class OngageClient:
             retry: When a failed call is sent again.
             timeout_s: Seconds that one send may take until its whole answer is there.
             list_id: The list of calls that name none.
+            tenant: On whose behalf; tenants of a lane are served in turn, so that none starves another.
         """
         given: dict[str, Any] = {
             "lane": lane,
@@ -122,12 +126,14 @@ class OngageClient:
             "retry": retry,
             "timeout_s": timeout_s,
             "list_id": list_id,
+            "tenant": tenant,
         }
         if timeout_s is not _UNSET:
             self.governor.outlive(timeout_s)
         view = object.__new__(type(self))
         view._base_url = self._base_url
         view._owns_governor = False
+        view._unlisten = None
         view.governor = self.governor
         view._engine = self._engine
         view._options = attrs.evolve(self._options, **{k: v for k, v in given.items() if v is not _UNSET})
@@ -195,6 +201,9 @@ class OngageClient:
     async def aclose(self) -> None:
         """Let open calls end, close our connections, and let go of the governor if it is ours."""
         await self._engine.aclose()
+        if self._unlisten is not None:
+            self._unlisten()
+            self._unlisten = None
         if self._owns_governor:
             await self.governor.aclose()
 
@@ -216,6 +225,12 @@ class OngageClient:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an OngageClient is not pickled: make one in the other process, sharing a governor URL")
+
+
+def account_key(base_url: str, account: str) -> str:
+    """Return what names an account in a ledger: a hash of host and account, never a secret."""
+    host = urlsplit(base_url).hostname or ""
+    return hashlib.sha256(f"{host}|{account}".encode()).hexdigest()[:32]
 
 
 def _checked(base_url: str) -> str:

@@ -7,9 +7,20 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from ongage_async.config import Lane
+from ongage_async.config import Lane, Limits
 
-__all__ = ["AccountPaused", "AttemptEnded", "CallEnded", "DriftSeen", "Event", "Listener"]
+__all__ = [
+    "AccountPaused",
+    "AttemptEnded",
+    "CallEnded",
+    "DriftSeen",
+    "Event",
+    "ForeignUseSeen",
+    "LedgerBack",
+    "LedgerLost",
+    "LimitsDiffer",
+    "Listener",
+]
 
 
 @frozen
@@ -66,6 +77,60 @@ class AccountPaused:
 
 
 @frozen
+class ForeignUseSeen:
+    """A 429 came below our own count: somebody else spends the account, and we take less for a while.
+
+    Attributes:
+        foreign_calls: How many calls others seem to have made within the window; 0 when our own count was at the limit.
+        calls: The limit in force from now; it creeps back.
+    """
+
+    foreign_calls: int
+    calls: int
+
+
+@frozen
+class LimitsDiffer:
+    """Processes that share the account were given different limits; the strictest holds.
+
+    Attributes:
+        ours: What this process was given.
+        in_force: What holds.
+    """
+
+    ours: Limits
+    in_force: Limits
+
+
+@frozen
+class LedgerLost:
+    """The shared ledger cannot be reached.
+
+    Attributes:
+        reason: Why, in a sentence.
+        share: What this process may use on its own meanwhile; None if it stops.
+        rest_s: Seconds before it begins to.
+    """
+
+    reason: str
+    share: Limits | None
+    rest_s: float
+
+
+@frozen
+class LedgerBack:
+    """The shared ledger is back.
+
+    Attributes:
+        lost_s: How long it was lost.
+        rest_s: Seconds for which the account rests, so that calls made meanwhile no longer count.
+    """
+
+    lost_s: float
+    rest_s: float
+
+
+@frozen
 class DriftSeen:
     """The vendor sent something that the models do not know; it was kept.
 
@@ -80,5 +145,5 @@ class DriftSeen:
     kind: str
 
 
-Event = AttemptEnded | CallEnded | AccountPaused | DriftSeen
+Event = AttemptEnded | CallEnded | AccountPaused | ForeignUseSeen | LimitsDiffer | LedgerLost | LedgerBack | DriftSeen
 Listener = Callable[[Event], None]

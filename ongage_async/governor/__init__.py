@@ -5,8 +5,18 @@ of `_rules.py`. The engine takes one permit per attempt. Users reach this room f
 """
 
 from ongage_async.governor._governor import Governor, Permit, from_url
-from ongage_async.governor._ledger import Ledger, MemoryLedger
+from ongage_async.governor._ledger import Ledger, LedgerLostError, MemoryLedger
 from ongage_async.governor._rules import End
 from ongage_async.governor._statistics import GovernorStatistics, LaneStatistics
 
-__all__ = ["End", "Governor", "GovernorStatistics", "LaneStatistics", "Ledger", "MemoryLedger", "Permit", "from_url"]
+__all__ = [
+    "End",
+    "Governor",
+    "GovernorStatistics",
+    "LaneStatistics",
+    "Ledger",
+    "LedgerLostError",
+    "MemoryLedger",
+    "Permit",
+    "from_url",
+]

@@ -5,23 +5,28 @@ wait on their own event. So a cancelled caller can never hold the queue up, and 
 caller goes back unspent.
 """
 
+import logging
 import math
 import random
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import anyio
-from attrs import define, field
+from attrs import define
 
 from ongage_async._tasks import Yard
 from ongage_async.config import Lane, Limits
 from ongage_async.errors import BudgetError, ConfigurationError
-from ongage_async.governor._ledger import Ledger, MemoryLedger
+from ongage_async.events import Event, LimitsDiffer, Listener
+from ongage_async.governor._ledger import Ledger, LedgerLostError, MemoryLedger
+from ongage_async.governor._loss import GuardedLedger, OnLoss
+from ongage_async.governor._queue import Queue, Waiter
 from ongage_async.governor._rules import End, Lease, Pause
 from ongage_async.governor._statistics import GovernorStatistics, LaneTally
 
 __all__ = ["Governor", "Permit", "from_url"]
+
+log = logging.getLogger("ongage_async")
 
 JITTER = 0.1
 """A pause is at most this share longer than the vendor's ladder says, never shorter."""
@@ -53,39 +58,6 @@ class Permit:
         return await self._give_back(self.lease, end, retry_after_s)
 
 
-@define(eq=False)
-class _Waiter:
-    since: float
-    woken: anyio.Event = field(factory=anyio.Event)
-    lease: Lease | None = None
-    gone: bool = False
-
-
-@define(eq=False)
-class _Queue:
-    """One lane's callers, first come first served; leaving costs O(1)."""
-
-    waiters: deque[_Waiter] = field(factory=deque)
-    waiting: int = 0
-
-    def head(self) -> _Waiter | None:
-        """Return the first who still waits."""
-        while self.waiters and self.waiters[0].gone:
-            self.waiters.popleft()
-        return self.waiters[0] if self.waiters else None
-
-    def join(self, waiter: _Waiter) -> None:
-        """Add to the end."""
-        self.waiters.append(waiter)
-        self.waiting += 1
-
-    def leave(self, waiter: _Waiter) -> None:
-        """Take one out, wherever it stands."""
-        if not waiter.gone:
-            waiter.gone = True
-            self.waiting -= 1
-
-
 class Governor:
     """Stand in front of every call of one account: at most so many in any window, and so many open at once.
 
@@ -97,6 +69,8 @@ class Governor:
         margin_s: Seconds for which a call that ended without an answer may still be counted by the vendor.
         reserve: Tokens that the BULK lane leaves alone for urgent calls; each costs BULK a call per window.
         max_waiting: Callers that may queue; one more is refused at once.
+        on_ledger_loss: While a shared ledger cannot be reached: ``share`` goes on with this process's safe share of the
+            limit, ``stop`` refuses.
 
     Source: design of the rules in `_rules.py`; the limits in vendor page §2.
     """
@@ -109,15 +83,19 @@ class Governor:
         margin_s: float = 10.0,
         reserve: int = 0,
         max_waiting: int = 1_000_000,
+        on_ledger_loss: OnLoss = "share",
     ) -> None:
         self.limits = limits or Limits()
         if not 0 <= reserve < self.limits.calls:
             raise ConfigurationError(f"reserve={reserve}: give 0 to {self.limits.calls - 1} of the account's calls")
         self._ledger: Ledger = ledger or MemoryLedger(self.limits, margin_s, reserve)
+        if not isinstance(self._ledger, MemoryLedger | GuardedLedger):
+            self._ledger = GuardedLedger(self._ledger, self.limits, on_ledger_loss, self._tell)
+        self._listeners: list[Listener] = []
         self._max_waiting = max_waiting
         self._lease_s = 60.0 + margin_s
         self._margin_s = margin_s
-        self._queues = {lane: _Queue() for lane in Lane}
+        self._queues = {lane: Queue() for lane in Lane}
         self._tally = {lane: LaneTally() for lane in Lane}
         self._yard = Yard()
         self._pumping = False
@@ -128,31 +106,49 @@ class Governor:
 
     async def start(self) -> None:
         """Bind to the running event loop; clients do this, and the first `acquire` otherwise."""
-        await self._ledger.start(self._wake)
+        try:
+            in_force = await self._ledger.start(self._wake)
+        except LedgerLostError as error:
+            raise ConfigurationError(f"the ledger cannot be used: {error}") from None
+        if in_force != self.limits:
+            self._tell(LimitsDiffer(self.limits, in_force))
         self._started = True
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have `listener` told what happens to the account; the function returned ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     def outlive(self, timeout_s: float) -> None:
         """Make the leases of calls outlive the longest answer that a client waits for; clients say so."""
         self._lease_s = max(self._lease_s, timeout_s + self._margin_s)
 
-    async def acquire(self, lane: Lane = Lane.NORMAL, *, max_wait_s: float | None = None) -> Permit:
+    async def acquire(self, lane: Lane = Lane.NORMAL, *, max_wait_s: float | None = None, tenant: str = "") -> Permit:
         """Wait for the right to send one call.
 
         Args:
             lane: Who waits for the call.
             max_wait_s: Seconds that waiting may take; None waits as long as it takes.
+            tenant: On whose behalf; tenants of a lane are served in turn, one call each.
 
         Returns:
             A permit; whoever has it must give it back.
 
         Raises:
-            BudgetError: It would take longer than `max_wait_s`, or the queue is full; `retry_after_s` says when to
-                come again.
+            BudgetError: It would take longer than `max_wait_s`, the queue is full, or the ledger is lost and
+                `on_ledger_loss` says stop; `retry_after_s` says when to come again.
 
         Cost: no call. Cancelling while waiting leaves nothing behind.
         """
         if not self._started:
             await self.start()
+        try:
+            return await self._acquire(lane, max_wait_s, tenant)
+        except LedgerLostError as error:
+            self._tally[lane].refused += 1
+            raise BudgetError(f"the shared ledger is lost, so no call goes out: {error}", retry_after_s=1.0) from None
+
+    async def _acquire(self, lane: Lane, max_wait_s: float | None, tenant: str) -> Permit:
         now = self._ledger.now()
         if not self._waiting():
             decision = await self._ledger.take({lane: 1}, self._lease_s)
@@ -162,7 +158,7 @@ class Governor:
             await self._refuse_early(lane, max_wait_s, asked=True)
         else:
             await self._refuse_early(lane, max_wait_s)
-        return await self._wait_in_line(lane, now, max_wait_s)
+        return await self._wait_in_line(lane, Waiter(now, tenant), max_wait_s)
 
     @asynccontextmanager
     async def permit(self, lane: Lane = Lane.NORMAL, *, max_wait_s: float | None = None) -> AsyncIterator[Permit]:
@@ -220,6 +216,16 @@ class Governor:
         """Return the ledger's time in seconds; only differences mean something."""
         return self._ledger.now()
 
+    async def set_limits(self, limits: Limits) -> None:
+        """Change what the account allows, at once and for all who share it.
+
+        Args:
+            limits: The new limits; lower ones take effect as open calls end, without a burst.
+        """
+        await self._ledger.set_limits(limits)
+        self.limits = limits
+        self._wake()
+
     # -- holding ------------------------------------------------------------------------------------------------------
 
     async def pause(self, for_s: float) -> None:
@@ -266,8 +272,8 @@ class Governor:
             retry_after_s=eta,
         )
 
-    async def _wait_in_line(self, lane: Lane, now: float, max_wait_s: float | None) -> Permit:
-        queue, waiter = self._queues[lane], _Waiter(now)
+    async def _wait_in_line(self, lane: Lane, waiter: Waiter, max_wait_s: float | None) -> Permit:
+        queue = self._queues[lane]
         queue.join(waiter)
         if queue.waiting == 1:
             self._wake()
@@ -277,6 +283,8 @@ class Governor:
         except BaseException:
             await self._abandon(queue, waiter)
             raise
+        if waiter.error is not None:
+            raise waiter.error
         if waiter.lease is None:
             await self._abandon(queue, waiter)
             raise self._refusal(lane, max_wait_s or 0.0, await self.eta(lane))
@@ -284,7 +292,7 @@ class Governor:
         self._tally[lane].grant(queued_s)
         return Permit(waiter.lease, queued_s, self._take_back)
 
-    async def _abandon(self, queue: _Queue, waiter: _Waiter) -> None:
+    async def _abandon(self, queue: Queue, waiter: Waiter) -> None:
         """Leave the line for good; a grant that came at the same instant goes back unspent."""
         queue.leave(waiter)
         if waiter.lease is not None:
@@ -319,6 +327,8 @@ class Governor:
                     until = decision.until
                 if self._waiting():
                     await self._rest(until, self._changed)
+        except LedgerLostError as error:
+            self._fail(error)
         finally:
             self._pumping = False
             self._changed = None
@@ -334,14 +344,26 @@ class Governor:
         return {lane: queue.waiting for lane, queue in self._queues.items() if queue.waiting}
 
     async def _hand_out(self, lease: Lease) -> None:
-        queue = self._queues[lease.lane]
-        waiter = queue.head()
+        waiter = self._queues[lease.lane].next()
         if waiter is None:  # everybody left while the ledger decided
             await self._ledger.give_back(lease, End.UNSENT)
             return
         waiter.lease = lease
-        queue.leave(waiter)
         waiter.woken.set()
+
+    def _fail(self, error: Exception) -> None:
+        """Tell everybody in the line why they will not be served."""
+        for queue in self._queues.values():
+            for waiter in queue.all():
+                waiter.error = error
+                waiter.woken.set()
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener of the governor failed")
 
 
 def from_url(url: str | None, limits: Limits | None, *, account_key: str = "") -> Governor:

@@ -66,6 +66,8 @@ class Lease:
         granted_at: When (ledger time).
         expires_at: When it counts as lost, unless it is renewed or given back.
         ask_again_at: From when the member may ask for its next call.
+        members: How many governors share the account, as far as the ledger knows.
+        rank: This one's number among them, from 0.
     """
 
     id: int
@@ -74,13 +76,20 @@ class Lease:
     granted_at: float
     expires_at: float = math.inf
     ask_again_at: float = -math.inf
+    members: int = 1
+    rank: int = 0
 
 
 @frozen
 class Wait:
-    """Nothing for you now: ask again at `until` (ledger time; infinite when only somebody's answer can change it)."""
+    """Nothing for you now: ask again at `until` (ledger time; infinite when only somebody's answer can change it).
+
+    `members` and `rank` are as in `Lease`.
+    """
 
     until: float
+    members: int = 1
+    rank: int = 0
 
 
 @frozen
@@ -244,9 +253,11 @@ class Account:
         elif len(self.members) > 1 and math.isinf(until):  # whoever is to wake this one may vanish without a word
             until = now + PATIENCE_S
         me.fresh_until = until + 2 * TURN_S
+        members = len(self.members)
+        rank = sum(name < member for name in self.members) if members > 1 else 0
         if lease is None:
-            return Wait(until)
-        lease = self.open[lease.id] = evolve(lease, ask_again_at=until)
+            return Wait(until, members, rank)
+        lease = self.open[lease.id] = evolve(lease, ask_again_at=until, members=members, rank=rank)
         return lease
 
     def _turn(self, me: Member, now: float) -> tuple[Lane | None, float]:

@@ -101,7 +101,7 @@ async def test_a_cancelled_waiter_gives_its_place_back():
         await anyio.sleep(1)
         tasks.cancel_scope.cancel()
     await permit.give_back(End.ANSWERED)
-    await anyio.sleep(0)
+    await checkpoint()
     statistics = await governor.statistics()
     assert statistics.lanes[Lane.NORMAL].waiting == 0
     assert statistics.open == 0
@@ -210,3 +210,42 @@ def test_a_governor_may_follow_its_program_into_a_new_event_loop_without_a_new_b
 
     anyio.run(first, backend="trio")
     assert anyio.run(second, backend="trio") > 0.1
+
+
+async def test_tenants_of_a_lane_are_served_in_turn():
+    governor = Governor(Limits(calls=1000, per_s=1, parallel=1))
+    order: list[str] = []
+
+    async def call(tenant: str) -> None:
+        permit = await governor.acquire(tenant=tenant)
+        await anyio.sleep(0.1)
+        await permit.give_back(End.ANSWERED)
+        order.append(tenant)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(call, "loud")
+        await anyio.sleep(0.05)
+        for _ in range(3):
+            tasks.start_soon(call, "quiet")
+    assert order.index("quiet") <= 3
+    assert [at for at, tenant in enumerate(order) if tenant == "quiet"][-1] <= 8
+
+
+async def test_new_limits_hold_at_once():
+    governor = Governor(Limits(calls=100, per_s=60, parallel=10))
+    await governor.set_limits(Limits(calls=2, per_s=60, parallel=1))
+    await use(governor)
+    await use(governor)
+    with pytest.raises(BudgetError):
+        await governor.acquire(max_wait_s=10.0)
+
+
+async def test_a_listener_hears_until_it_leaves():
+    governor = Governor()
+    heard: list[object] = []
+    stop = governor.listen(heard.append)
+    governor._tell("news")  # type: ignore[arg-type]
+    stop()
+    governor._tell("more")  # type: ignore[arg-type]
+    assert heard == ["news"]
