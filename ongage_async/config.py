@@ -7,7 +7,7 @@ import enum
 import math
 import os
 from collections.abc import Mapping
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from attrs import Attribute, field, frozen
 
@@ -119,27 +119,39 @@ class ApiKey(_Unpicklable):
         return "ApiKey(‹masked›)"
 
 
-@frozen
+@frozen(init=False)
 class Limits:
     """Say what the account allows (Account Profile page; vendor page §2).
 
     Args:
-        calls: Calls that may reach the vendor in any `per_s` seconds; at least 1.
+        calls: Calls that may reach the vendor in any `per_s` seconds, at least 1; or ``"learn"``: begin at 300 and find
+            the limit while working, at the cost of a 429 now and then.
         per_s: The window in seconds.
         parallel: Calls that may be open at once; at least 1.
+
+    Attributes:
+        learn: Whether the limit is to be found.
     """
 
-    calls: int = 300
-    per_s: float = 60.0
-    parallel: int = 10
+    calls: int
+    per_s: float
+    parallel: int
+    learn: bool = field(default=False, eq=False)
 
-    def __attrs_post_init__(self) -> None:
-        if self.calls < 1:
-            raise ConfigurationError(f"Limits(calls={self.calls}): at least one call per window is needed")
-        if not (math.isfinite(self.per_s) and self.per_s > 0):
-            raise ConfigurationError(f"Limits(per_s={self.per_s}): give a positive number of seconds")
-        if self.parallel < 1:
-            raise ConfigurationError(f"Limits(parallel={self.parallel}): at least one call at a time is needed")
+    if TYPE_CHECKING:
+
+        def __attrs_init__(self, *values: Any) -> None: ...
+
+    def __init__(self, calls: int | Literal["learn"] = 300, per_s: float = 60.0, parallel: int = 10) -> None:
+        learn = calls == "learn"
+        calls = 300 if calls == "learn" else calls
+        if calls < 1:
+            raise ConfigurationError(f"Limits(calls={calls}): at least one call per window is needed")
+        if not (math.isfinite(per_s) and per_s > 0):
+            raise ConfigurationError(f"Limits(per_s={per_s}): give a positive number of seconds")
+        if parallel < 1:
+            raise ConfigurationError(f"Limits(parallel={parallel}): at least one call at a time is needed")
+        self.__attrs_init__(calls, per_s, parallel, learn)
 
     @property
     def interval_s(self) -> float:

@@ -8,6 +8,7 @@ caller goes back unspent.
 import logging
 import math
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,7 @@ from ongage_async._tasks import Yard
 from ongage_async.config import Lane, Limits
 from ongage_async.errors import BudgetError, ConfigurationError
 from ongage_async.events import Event, LimitsDiffer, Listener
+from ongage_async.governor._learning import Learner
 from ongage_async.governor._ledger import Ledger, LedgerLostError, MemoryLedger
 from ongage_async.governor._loss import GuardedLedger, OnLoss
 from ongage_async.governor._queue import Queue, Waiter
@@ -27,6 +29,9 @@ from ongage_async.governor._statistics import GovernorStatistics, LaneTally
 __all__ = ["Governor", "Permit", "from_url"]
 
 log = logging.getLogger("ongage_async")
+
+SPARE = 0.05
+"""A window counts as full when no more than this share of its tokens is left."""
 
 JITTER = 0.1
 """A pause is at most this share longer than the vendor's ladder says, never shorter."""
@@ -92,6 +97,8 @@ class Governor:
         if not isinstance(self._ledger, MemoryLedger | GuardedLedger):
             self._ledger = GuardedLedger(self._ledger, self.limits, on_ledger_loss, self._tell)
         self._listeners: list[Listener] = []
+        self._learner = Learner() if self.limits.learn else None
+        self._learning_from = -math.inf
         self._max_waiting = max_waiting
         self._lease_s = 60.0 + margin_s
         self._margin_s = margin_s
@@ -110,7 +117,7 @@ class Governor:
             in_force = await self._ledger.start(self._wake)
         except LedgerLostError as error:
             raise ConfigurationError(f"the ledger cannot be used: {error}") from None
-        if in_force != self.limits:
+        if in_force != self.limits and self._learner is None:
             self._tell(LimitsDiffer(self.limits, in_force))
         self._started = True
 
@@ -203,12 +210,15 @@ class Governor:
         now = self._ledger.now()
         return GovernorStatistics(
             limits=account.limits,
+            calls_in_force=account.calls_in_force,
             tokens_free=account.tokens_free,
             tokens_home_s=tuple(date - now for date in account.homecoming()),
             open=len(account.open),
             places_free=account.limits.parallel - account.places_taken,
             hold_s=max(0.0, account.hold_until - now),
             strikes=account.strikes,
+            open_by_member=Counter(lease.member for lease in account.open.values()),
+            ledger_lost=isinstance(self._ledger, GuardedLedger) and self._ledger.is_lost,
             lanes={lane: self._tally[lane].snapshot(self._queues[lane].waiting) for lane in Lane},
         )
 
@@ -302,7 +312,10 @@ class Governor:
 
     async def _take_back(self, lease: Lease, end: End, retry_after_s: float | None) -> Pause | None:
         stretch = 1.0 + random.random() * JITTER if end is End.REFUSED else 1.0  # noqa: S311 - spreads load, hides nothing
-        return await self._ledger.give_back(lease, end, retry_after_s=retry_after_s, stretch=stretch)
+        pause = await self._ledger.give_back(lease, end, retry_after_s=retry_after_s, stretch=stretch)
+        if self._learner is not None and pause is not None and pause.is_new:
+            await self._learn(self._learner.refused(pause.used), pause.until)
+        return pause
 
     def _wake(self) -> None:
         """Make the pump look again; start it if somebody waits and it rests."""
@@ -325,6 +338,8 @@ class Governor:
                     until = decision.ask_again_at
                 else:
                     until = decision.until
+                    if self._learner is not None:
+                        await self._learn_if_full(self._learner, decision.rank)
                 if self._waiting():
                     await self._rest(until, self._changed)
         except LedgerLostError as error:
@@ -350,6 +365,25 @@ class Governor:
             return
         waiter.lease = lease
         waiter.woken.set()
+
+    # -- finding the limit --------------------------------------------------------------------------------------------
+
+    async def _learn_if_full(self, learner: Learner, rank: int) -> None:
+        """Two full windows without a refusal, and still somebody waits: what is in force works, so try more."""
+        now = self._ledger.now()
+        if rank or now < self._learning_from:  # one governor of a fleet is enough
+            return
+        self._learning_from = now + self.limits.per_s / 10
+        account = await self._ledger.look()
+        if account.tokens_free <= SPARE * account.calls_in_force and account.calls_in_force == account.limits.calls:
+            await self._learn(learner.passed(account.limits.calls), now)
+
+    async def _learn(self, calls: int, since: float) -> None:
+        limits = (await self._ledger.look()).limits
+        if calls != limits.calls:
+            self.limits = Limits(calls, limits.per_s, limits.parallel)
+            await self._ledger.set_limits(self.limits)
+        self._learning_from = since + 2 * limits.per_s
 
     def _fail(self, error: Exception) -> None:
         """Tell everybody in the line why they will not be served."""

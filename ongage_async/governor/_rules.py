@@ -102,6 +102,7 @@ class Pause:
         is_new: False if the 429 belongs to the burst of an earlier one.
         foreign_calls: How many calls others seem to have spent in the window; 0 when our own count was at the limit.
         calls: The limit in force from now.
+        used: Our own calls within the window, the refused one included.
     """
 
     until: float
@@ -109,6 +110,7 @@ class Pause:
     is_new: bool
     foreign_calls: int = 0
     calls: int = 0
+    used: int = 0
 
 
 @define
@@ -377,7 +379,7 @@ class Account:
             self.hold_until = max(self.hold_until, now + pause_s)
         if is_new:
             foreign = self._squeeze(used)
-        return Pause(self.hold_until, self.strikes, is_new, foreign, self._calls)
+        return Pause(self.hold_until, self.strikes, is_new, foreign, self._calls, used)
 
     def _squeeze(self, used: int) -> int:
         """Lower the limit in force after a 429 at `used` calls of ours; return how many others seem to have made."""

@@ -37,23 +37,29 @@ class GovernorStatistics:
     """Say how the account's budget stands.
 
     Attributes:
-        limits: The limits in force.
+        limits: What the account allows.
+        calls_in_force: How many calls the governor allows itself now: less than the account's while others spend it.
         tokens_free: Calls that could be sent at once, were there places and nobody waiting.
         tokens_home_s: Seconds until each token that is on its way comes home, soonest first.
         open: Calls that are open now.
         places_free: Places that are free.
         hold_s: Seconds until a running pause ends; 0 when there is none.
         strikes: Pauses in a row without a success in between.
+        open_by_member: Open calls of each process that shares the account.
+        ledger_lost: Whether the shared ledger is out of reach; then all of the above is this process's share.
         lanes: One entry per lane.
     """
 
     limits: Limits
+    calls_in_force: int
     tokens_free: int
     tokens_home_s: tuple[float, ...]
     open: int
     places_free: int
     hold_s: float
     strikes: int
+    open_by_member: Mapping[str, int]
+    ledger_lost: bool
     lanes: Mapping[Lane, LaneStatistics]
 
 
