@@ -14,7 +14,7 @@ def main() -> None:
     try:
         from ongage_async.cli._app import app
     except ModuleNotFoundError as error:
-        if error.name not in {"cyclopts", "rich", "uvicorn", "starlette"}:
+        if error.name not in {"cyclopts", "rich", "uvicorn"}:
             raise
         sys.exit("The command line needs its extra: pip install 'ongage-async[cli]'")
     app()
