@@ -7,8 +7,8 @@ home when it has. Nothing is held across a wait.
 
 import logging
 import random
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Self
 
 import anyio
 from attrs import define, field, frozen
@@ -24,6 +24,7 @@ from ongage_async.errors import (
     ConfigurationError,
     ConnectError,
     OngageError,
+    Outcome,
     RateLimitedError,
     ResponseTimeoutError,
     ServerError,
@@ -31,9 +32,13 @@ from ongage_async.errors import (
 from ongage_async.events import AccountPaused, AttemptEnded, CallEnded, Event, ForeignUseSeen, Listener
 from ongage_async.governor import End, Governor, Permit
 
-__all__ = ["Bound", "Engine", "Options"]
+__all__ = ["Bound", "Engine", "Options", "Pour"]
 
 log = logging.getLogger("ongage_async")
+
+Pour = Callable[[AsyncIterator[bytes]], Awaitable[None]]
+"""Takes the body of one attempt, from its first piece on; a body that breaks off ends early, and the call then fails or
+begins anew. An answer that is no file brings no pieces."""
 
 
 @frozen
@@ -66,6 +71,7 @@ class _Call:
     options: Options
     lane: Lane
     started_at: float
+    pour: Pour | None = None
     attempts: int = 0
     history: History = field(factory=History)
     notes: list[str] = field(factory=list)
@@ -113,8 +119,12 @@ class Engine:
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         list_id: int | None = None,
+        pour: Pour | None = None,
     ) -> Answer:
         """Make one call; see `Caller.call` for its arguments.
+
+        With `pour`, an answer that is a file goes there as it comes, in flat memory, and the payload is None; the
+        permit is held until the last piece is taken, and `timeout_s` is the longest silence.
 
         Raises:
             OngageError: The last error, as itself, with a note for each attempt.
@@ -123,7 +133,8 @@ class Engine:
             raise ConfigurationError("this client is closed: make the call inside its `async with` block")
         list_id = options.list_id if list_id is None else list_id
         request = _wire.render(operation, path=path, query=query, body=body, list_id=list_id)
-        call = _Call(operation, options, options.lane or operation.lane, anyio.current_time())
+        lane = operation.lane if options.lane is None else options.lane
+        call = _Call(operation, options, lane, anyio.current_time(), pour)
         error: BaseException | None = None
         try:
             return await self._until_settled(call, request)
@@ -178,10 +189,14 @@ class Engine:
     async def _attempt(self, call: _Call, request: _wire.WireRequest, permit: Permit) -> Answer:
         """Send once, from a task of our own."""
         began = anyio.current_time()
-        exchange = self._yard.start(self._exchange, call, request, permit)
+        pipe = None if call.pour is None else _Pipe(call.options.timeout_s)
+        exchange = self._yard.start(self._exchange, call, request, permit, pipe)
         error: OngageError | None = None
         status: int | None = None
         try:
+            if pipe is not None and call.pour is not None:
+                with pipe:
+                    await call.pour(pipe)
             answer = await _within(exchange, call.options.timeout_s)
             status = answer.status
             return answer
@@ -191,12 +206,14 @@ class Engine:
         finally:
             self._tell_attempt(call, permit, anyio.current_time() - began, status, error)
 
-    async def _exchange(self, call: _Call, request: _wire.WireRequest, permit: Permit) -> Answer:
+    async def _exchange(self, call: _Call, request: _wire.WireRequest, permit: Permit, pipe: "_Pipe | None") -> Answer:
         """Send, read, and give the permit back whatever happens; runs to its end though nobody may wait any more."""
         end, retry_after_s, pause = End.UNCERTAIN, None, None
         try:
-            response = await self.transport.send(request, call.options.timeout_s)
+            response = await self.transport.send(request, call.options.timeout_s, pipe)
             end = End.ANSWERED
+            if response.is_poured:
+                return Answer(payload=None, status=response.status)
             return _wire.read(call.operation, response.status, response.headers, response.body)
         except RateLimitedError as error:
             end, retry_after_s = End.REFUSED, error.retry_after_s
@@ -205,6 +222,8 @@ class Engine:
             end = End.UNSENT
             raise
         finally:
+            if pipe is not None:
+                pipe.end()
             with anyio.CancelScope(shield=True):
                 pause = await permit.give_back(end, retry_after_s=retry_after_s)
             if pause is not None and pause.is_new:
@@ -260,6 +279,73 @@ class Bound:
         """Make one call; see `Caller.call`."""
         return await self.engine.call(operation, self.options, path=path, query=query, body=body, list_id=list_id)
 
+    async def stream(
+        self,
+        operation: Operation,
+        pour: Pour,
+        *,
+        path: Mapping[str, str | int] | None = None,
+        query: Mapping[str, Any] | None = None,
+        list_id: int | None = None,
+    ) -> Answer:
+        """Make one call whose answer is a file; see `Engine.call`."""
+        return await self.engine.call(operation, self.options, path=path, query=query, list_id=list_id, pour=pour)
+
+
+class _Pipe:
+    """Carry a body from the exchange, which the engine owns, to the caller, who may leave at any time.
+
+    It holds no piece: the exchange waits until the caller has taken one, so the caller's disk sets the pace.
+
+    Args:
+        timeout_s: The longest silence that the caller bears.
+    """
+
+    __slots__ = ("_receive", "_send", "_timeout_s")
+
+    def __init__(self, timeout_s: float) -> None:
+        self._send, self._receive = anyio.create_memory_object_stream[bytes](0)
+        self._timeout_s = timeout_s
+
+    # -- the exchange's side --
+
+    def takes(self, status: int, headers: Mapping[str, str], head: bytes) -> bool:
+        """Take files; envelopes and error pages are read by the wire, whatever status they come with."""
+        kind = headers.get("content-type", "").lower()
+        is_envelope = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+        return 200 <= status < 300 and not is_envelope and "json" not in kind and "html" not in kind
+
+    async def put(self, piece: bytes) -> bool:
+        """Hand a piece over; false if the caller has left."""
+        try:
+            await self._send.send(piece)
+        except anyio.BrokenResourceError:
+            return False
+        return True
+
+    def end(self) -> None:
+        """Say that nothing more comes."""
+        self._send.close()
+
+    # -- the caller's side --
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._receive.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        with anyio.move_on_after(self._timeout_s):
+            try:
+                return await self._receive.receive()
+            except anyio.EndOfStream:
+                raise StopAsyncIteration from None
+        raise ResponseTimeoutError(f"the answer was silent for timeout_s={self._timeout_s:g}")
+
 
 async def _within(exchange: Owned[Answer], timeout_s: float) -> Answer:
     """Wait for an exchange as long as the caller allows; it goes on by itself."""
@@ -269,9 +355,11 @@ async def _within(exchange: Owned[Answer], timeout_s: float) -> Answer:
 
 
 def _note(attempt: int, error: OngageError, wait_s: float | None) -> str:
-    then = (
-        "not sent again" if wait_s is None else f"next after {wait_s:.1f} s" if wait_s else "next when the pause ends"
-    )
+    if wait_s is None:
+        lost = error.outcome is Outcome.UNKNOWN
+        then = "not sent again" + (": it may have been executed, so look before you repeat it" if lost else "")
+    else:
+        then = f"next after {wait_s:.1f} s" if wait_s else "next when the pause ends"
     return f"attempt {attempt}: {type(error).__name__}, outcome {error.outcome}, {then}"
 
 

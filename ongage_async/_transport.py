@@ -8,7 +8,7 @@ everything it may have broken. A caller's own client (httpx or httpx2) is used a
 import logging
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from attrs import define, field, frozen
 from ongage_async._wire import WireRequest
 from ongage_async.errors import ConnectError, ConnectionLostError, ResponseTimeoutError, TransportError, mask
 
-__all__ = ["HTTPClient", "Transport", "WireResponse"]
+__all__ = ["HTTPClient", "Sink", "Transport", "WireResponse"]
 
 
 class HTTPClient(Protocol):
@@ -40,6 +40,18 @@ class HTTPClient(Protocol):
         ...
 
 
+class Sink(Protocol):
+    """Where a body goes that must not be held in memory."""
+
+    def takes(self, status: int, headers: Mapping[str, str], head: bytes) -> bool:
+        """Say whether the body that begins with `head` shall be poured here; else it is read whole."""
+        ...
+
+    async def put(self, piece: bytes) -> bool:
+        """Take a piece, when there is room for it; false when nobody wants the rest."""
+        ...
+
+
 @frozen
 class WireResponse:
     """An answer as bytes.
@@ -47,12 +59,14 @@ class WireResponse:
     Args:
         status: HTTP status.
         headers: Lower-case names.
-        body: The whole body, decompressed.
+        body: The whole body, decompressed; empty if it was poured into a sink.
+        is_poured: Whether a sink took it, to the end.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    is_poured: bool = False
 
 
 @define(eq=False)
@@ -73,8 +87,10 @@ class Transport:
     _idle: list[HTTPClient] = field(factory=list, init=False)
     _closed: bool = field(default=False, init=False)
 
-    async def send(self, request: WireRequest, timeout_s: float) -> WireResponse:
+    async def send(self, request: WireRequest, timeout_s: float, sink: Sink | None = None) -> WireResponse:
         """Send one request and read its answer to the end.
+
+        With a `sink`, a body that it takes goes there piece by piece, and `timeout_s` is the longest silence.
 
         Never cancelled from within: slow answers end by httpx's own timeouts, so that no pool is left broken. It may
         last longer than `timeout_s` for an answer that trickles; whoever must not wait so long stops waiting.
@@ -87,7 +103,7 @@ class Transport:
         with _unlogged():
             client = self.http_client or self._borrow()
             try:
-                response = await self._exchange(client, request, timeout_s)
+                response = await self._exchange(client, request, timeout_s, sink)
             except Exception as error:  # noqa: BLE001 - translated, or raised again as it is
                 await self._discard(client)
                 raise _translate(error, request.template) from None
@@ -103,25 +119,34 @@ class Transport:
         while self._idle:
             await self._idle.pop().aclose()
 
-    async def _exchange(self, client: HTTPClient, request: WireRequest, timeout_s: float) -> WireResponse:
+    async def _exchange(
+        self, client: HTTPClient, request: WireRequest, timeout_s: float, sink: Sink | None
+    ) -> WireResponse:
         deadline = anyio.current_time() + timeout_s
         built = client.build_request(
             request.method,
             self.base_url + request.url_path,
             content=request.body,
-            headers={**self.headers, **dict(request.headers)},
+            headers={**self.headers, **dict(request.headers), **({} if sink is None else _AS_IT_IS)},
             timeout=timeout_s,
         )
         response = await client.send(built, stream=True, follow_redirects=False)
-        chunks = []
+        if sink is not None:
+            return await _pour(response, sink)
+        chunks, is_late = [], False
         try:
-            async with aclosing(response.aiter_bytes()) as body:
-                async for chunk in body:
-                    chunks.append(chunk)
-                    if anyio.current_time() > deadline:
-                        raise ResponseTimeoutError(f"the answer was still trickling in after {timeout_s:g} s")
+            async for chunk in response.aiter_bytes():
+                chunks.append(chunk)
+                if not is_late and anyio.current_time() > deadline:
+                    is_late = True
+                    await response.aclose()  # the next read fails, which ends all of httpx's generators in order
+        except Exception:
+            if not is_late:
+                raise
         finally:
             await response.aclose()
+        if is_late:
+            raise ResponseTimeoutError(f"the answer was still trickling in after {timeout_s:g} s")
         return WireResponse(response.status_code, dict(response.headers), b"".join(chunks))
 
     # -- one client, one connection -----------------------------------------------------------------------------------
@@ -142,6 +167,25 @@ class Transport:
             await client.aclose()
 
 
+async def _pour(response: Any, sink: Sink) -> WireResponse:
+    """Hand a body on as it comes; one that the sink does not take is read whole, like any answer."""
+    status, headers = response.status_code, dict(response.headers)
+    is_taken: bool | None = None
+    kept = []
+    try:
+        async for piece in response.aiter_bytes():
+            if is_taken is None:
+                is_taken = sink.takes(status, headers, piece)
+            if not is_taken:
+                kept.append(piece)
+            elif not await sink.put(piece):
+                await response.aclose()  # as above: the next read fails, in order
+    finally:
+        await response.aclose()
+    return WireResponse(status, headers, b"".join(kept), is_poured=bool(is_taken))
+
+
+_AS_IT_IS = {"accept-encoding": "identity"}  # a file's length on the wire is its length, and no piece swells in memory
 _ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1)
 
 _UNSENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
@@ -159,11 +203,20 @@ def _translate(error: Exception, template: str) -> Exception:
     if isinstance(error, TransportError) or not names & _NETWORK:
         return error
     if names & _UNSENT:
-        detail = f": {mask(str(error))}" if "ConnectError" in names else ""
+        detail = f": {mask(_reason(error))}" if "ConnectError" in names else ""
         return ConnectError(f"no connection for {template} ({kind}{detail})")
     if "TimeoutException" in names:
         return ResponseTimeoutError(f"no answer to {template} in time ({kind})")
     return ConnectionLostError(f"the connection for {template} ended before the whole answer ({kind})")
+
+
+def _reason(error: BaseException | None) -> str:
+    """Return the first text along the causes: on trio the outermost errors have none."""
+    while error is not None:
+        if str(error):
+            return str(error)
+        error = error.__cause__ or error.__context__
+    return "no reason given"
 
 
 # -- what other libraries would log about our requests ----------------------------------------------------------------

@@ -35,6 +35,9 @@ _BY_STATUS: dict[int, type[APIError]] = {
 _ADVICE = {
     401: "check the credentials; an API key works on https://api.ongage.com only (vendor page §1.2)",
     403: "the account needs API access, and the user the right: Admin or General User (vendor page §1.2)",
+    404: "it is not there, or the user may not see it: check the id and the list (list_id=)",
+    412: "`errors` says which values are refused; mend them before you send it again",
+    429: "somebody else may be using the account: share one governor, or give each program a part of the limits",
 }
 
 

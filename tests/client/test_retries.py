@@ -4,6 +4,7 @@ In virtual time and in process.
 """
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import anyio
@@ -39,10 +40,10 @@ async def test_31_minutes_of_the_vendors_ladder_pass_in_milliseconds(ongage_insi
     with pytest.raises(ServerError) as caught:
         await ongage_inside.lists.page()
     arrivals = [call.arrived_at for call in inside.witness.calls]
-    waits = [later - earlier for earlier, later in zip(arrivals, arrivals[1:], strict=False)]
+    waits = [later - earlier for earlier, later in pairwise(arrivals)]
     for wait_s, step_s in zip(waits, (60, 120, 240, 480, 960), strict=True):
         assert step_s <= wait_s <= step_s * 1.1 + 0.1
-    assert 31 * 60 <= anyio.current_time() - virtual
+    assert anyio.current_time() - virtual >= 31 * 60
     assert time.monotonic() - began < 1.0
     assert (caught.value.attempts, len(caught.value.__notes__)) == (6, 6)
 
@@ -160,7 +161,9 @@ async def test_two_clients_that_do_not_share_are_refused_and_every_call_still_en
                 tasks.start_soon(one.lists.page)
     ended = [event for event in events if isinstance(event, CallEnded)]
     assert (len(ended), {event.error for event in ended}) == (30, {None})
-    assert any(isinstance(event, AccountPaused | AttemptEnded) and getattr(event, "status", 0) != 200 for event in events)
+    assert any(
+        isinstance(event, AccountPaused | AttemptEnded) and getattr(event, "status", 0) != 200 for event in events
+    )
     assert strict.witness.count("lists.page", executed=True) == 30
 
 

@@ -19,7 +19,7 @@ from ongage_async import (
     ServerError,
 )
 from ongage_async.emulator import Emulator, Fault, Readings, Step
-from ongage_async.models import Import, ImportStatus
+from ongage_async.models import Import
 
 pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
@@ -102,9 +102,7 @@ async def test_the_first_snapshot_comes_at_once_and_then_every_change(ongage_ins
     assert [at for at, _, _ in seen[1:]] == pytest.approx([30, 90, 150, 210, 810], abs=15)
 
 
-async def test_an_import_of_three_hours_costs_few_calls_and_all_are_bulk(
-    ongage_inside: OngageClient, inside: Emulator
-):
+async def test_an_import_of_three_hours_costs_few_calls_and_all_are_bulk(ongage_inside: OngageClient, inside: Emulator):
     import_id = await started(ongage_inside, inside, Step(40002, for_s=3 * 3600), Step(40003))
     began = time.monotonic()
     last = (await watched(ongage_inside, import_id))[-1]
@@ -186,13 +184,11 @@ async def test_an_import_just_created_may_appear_late(ongage_inside: OngageClien
 
 async def test_an_import_that_vanishes_is_told_with_its_last_status(ongage_inside: OngageClient, inside: Emulator):
     import_id = await started(ongage_inside, inside, 40001, Step(40002, progress=46))
-    snapshots = []
+    watch = ongage_inside.imports.watch(import_id)
+    assert [int((await anext(watch)).status) for _ in range(2)] == [40001, 40002]
+    inside.state.imports.clear()
     with pytest.raises(NotFoundError) as caught:
-        async for snapshot in ongage_inside.imports.watch(import_id):
-            snapshots.append(int(snapshot.status))
-            if snapshot.status == ImportStatus.PROCESSING:
-                inside.state.imports.clear()
-    assert snapshots == [40001, 40002]
+        await anext(watch)
     assert "last seen: status 40002" in caught.value.__notes__[-1]
 
 
