@@ -1,5 +1,7 @@
 """Use the Ongage email platform from async Python at the full speed the account allows, and never faster."""
 
+from typing import TYPE_CHECKING, Any
+
 from ongage_async._operation import Answer, Repeat
 from ongage_async._retry import RetryPolicy
 from ongage_async.client import OngageClient
@@ -33,6 +35,9 @@ from ongage_async.errors import (
 )
 from ongage_async.governor import Governor
 
+if TYPE_CHECKING:
+    from ongage_async.ownpage import OwnpageClient, OwnpageCredentials
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -61,6 +66,8 @@ __all__ = [
     "OngageClient",
     "OngageError",
     "Outcome",
+    "OwnpageClient",
+    "OwnpageCredentials",
     "PermissionDeniedError",
     "RateLimitedError",
     "Repeat",
@@ -71,3 +78,12 @@ __all__ = [
     "TransportError",
     "ValidationError",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the second vendor's client when it is first asked for."""
+    if name in {"OwnpageClient", "OwnpageCredentials"}:
+        from ongage_async import ownpage
+
+        return getattr(ownpage, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from ongage_async._elsewhere import Elsewhere
 from ongage_async._engine import Bound, Engine, Options
 from ongage_async._operation import Answer, ListIn, Operation, Repeat
 from ongage_async._retry import RetryPolicy
@@ -22,10 +23,28 @@ from ongage_async.config import ApiKey, Credentials, Lane, Limits, from_env
 from ongage_async.errors import ConfigurationError
 from ongage_async.events import Listener
 from ongage_async.governor import Governor, from_url
+from ongage_async.resources.aggregate_activity import AggregateActivities
+from ongage_async.resources.contact_activity import ContactActivities
+from ongage_async.resources.contact_counts import ContactCounts
+from ongage_async.resources.contact_search import ContactSearches
 from ongage_async.resources.contacts import Contacts
+from ongage_async.resources.email_tags import EmailTags
+from ongage_async.resources.emails import Emails
+from ongage_async.resources.esp_connections import EspConnections
+from ongage_async.resources.events import Events
+from ongage_async.resources.exports import Exports
+from ongage_async.resources.images import Images
 from ongage_async.resources.imports import Imports
 from ongage_async.resources.list_fields import ListFields
 from ongage_async.resources.lists import Lists
+from ongage_async.resources.mailings import Mailings
+from ongage_async.resources.reports import Reports
+from ongage_async.resources.segments import Segments
+from ongage_async.resources.sms import SmsMessages
+from ongage_async.resources.suppression import Suppression
+from ongage_async.resources.transactional import Transactional
+from ongage_async.resources.validation import Validation
+from ongage_async.resources.workflow_analytics import WorkflowAnalytics
 
 __all__ = ["OngageClient"]
 
@@ -78,6 +97,7 @@ class OngageClient:
         self.governor: Governor = governor if isinstance(governor, Governor) else from_url(governor, limits)
         transport = Transport(self._base_url, credentials.headers(), http_client, ssl_context)
         self._engine = Engine(transport, self.governor, on_event)
+        self._elsewhere = Elsewhere(self._engine, _checked)
         self.governor.outlive(timeout_s)
         self._unlisten = self.governor.listen(on_event) if on_event is not None else None
 
@@ -136,6 +156,7 @@ class OngageClient:
         view._unlisten = None
         view.governor = self.governor
         view._engine = self._engine
+        view._elsewhere = self._elsewhere
         view._options = attrs.evolve(self._options, **{k: v for k, v in given.items() if v is not _UNSET})
         return view
 
@@ -160,6 +181,96 @@ class OngageClient:
     def imports(self) -> Imports:
         """Bulk imports of files."""
         return Imports(self._caller, self._engine.listener)
+
+    @cached_property
+    def mailings(self) -> Mailings:
+        """Campaigns: what goes to segments of a list, now or at a time."""
+        return Mailings(self._caller, self._engine.listener)
+
+    @cached_property
+    def transactional(self) -> Transactional:
+        """Messages to people who wait for them."""
+        return Transactional(self._caller, self._engine.listener)
+
+    @cached_property
+    def emails(self) -> Emails:
+        """Email messages, templates and folders."""
+        return Emails(self._caller, self._engine.listener)
+
+    @cached_property
+    def sms(self) -> SmsMessages:
+        """SMS messages."""
+        return SmsMessages(self._caller, self._engine.listener)
+
+    @cached_property
+    def email_tags(self) -> EmailTags:
+        """Tags of email messages."""
+        return EmailTags(self._caller, self._engine.listener)
+
+    @cached_property
+    def images(self) -> Images:
+        """Images that the vendor hosts."""
+        return Images(self._caller, self._engine.listener)
+
+    @cached_property
+    def events(self) -> Events:
+        """Messages that go out by themselves."""
+        return Events(self._caller, self._engine.listener)
+
+    @cached_property
+    def reports(self) -> Reports:
+        """Numbers, selected and grouped."""
+        return Reports(self._caller, self._engine.listener)
+
+    @cached_property
+    def esp_connections(self) -> EspConnections:
+        """Sending connections of the account."""
+        return EspConnections(self._caller, self._engine.listener)
+
+    @cached_property
+    def workflow_analytics(self) -> WorkflowAnalytics:
+        """Numbers of workflows."""
+        return WorkflowAnalytics(self._caller, self._engine.listener)
+
+    @cached_property
+    def validation(self) -> Validation:
+        """Validation of single addresses."""
+        return Validation(self._caller, self._engine.listener, self._elsewhere.caller(self._options))
+
+    @cached_property
+    def segments(self) -> Segments:
+        """Segments of a list."""
+        return Segments(self._caller, self._engine.listener)
+
+    @cached_property
+    def suppression(self) -> Suppression:
+        """Addresses and domains that are not sent to."""
+        return Suppression(self._caller, self._engine.listener)
+
+    @cached_property
+    def exports(self) -> Exports:
+        """Contacts of segments or mailings as files."""
+        return Exports(self._caller, self._engine.listener)
+
+    @cached_property
+    def contact_counts(self) -> ContactCounts:
+        """How many contacts meet criteria."""
+        return ContactCounts(self._caller, self._engine.listener)
+
+    @cached_property
+    def contact_search(self) -> ContactSearches:
+        """Which contacts meet criteria."""
+        return ContactSearches(self._caller, self._engine.listener)
+
+    @cached_property
+    def contact_activity(self) -> ContactActivities:
+        """What contacts did with mailings."""
+        return ContactActivities(self._caller, self._engine.listener)
+
+    @cached_property
+    def aggregate_activity(self) -> AggregateActivities:
+        """What all contacts together did."""
+        return AggregateActivities(self._caller, self._engine.listener)
 
     async def request(
         self,
@@ -201,6 +312,7 @@ class OngageClient:
     async def aclose(self) -> None:
         """Let open calls end, close our connections, and let go of the governor if it is ours."""
         await self._engine.aclose()
+        await self._elsewhere.aclose()
         if self._unlisten is not None:
             self._unlisten()
             self._unlisten = None

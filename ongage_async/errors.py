@@ -258,7 +258,7 @@ class BudgetError(OngageError):
         retry_after_s: Seconds after which the same call would be let through, as far as is known now.
     """
 
-    def __init__(self, message: str, *, retry_after_s: float, **context: Any) -> None:
+    def __init__(self, message: str, *, retry_after_s: float = 0.0, **context: Any) -> None:
         super().__init__(message, **context)
         self.retry_after_s = retry_after_s
 

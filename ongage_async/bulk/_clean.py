@@ -54,6 +54,8 @@ class Recipe:
         dedupe: Keep the first good row of each address only.
         unknown_columns: What to do about columns that the list lacks.
         only_email: Send nothing but the address.
+        planner: Makes the plan from the header, where another contract than a list's fields holds; then `rules`,
+            `mapping`, `unknown_columns` and `only_email` are its own business.
     """
 
     rules: tuple[FieldRule, ...]
@@ -63,6 +65,7 @@ class Recipe:
     dedupe: bool = True
     unknown_columns: UnknownColumns = "drop"
     only_email: bool = False
+    planner: Callable[[Sequence[str]], ColumnPlan] | None = None
 
 
 @frozen
@@ -242,7 +245,7 @@ class Cleaner:
 
     def _sort(self, rows: Iterable[list[str]], first_row: int) -> None:
         plan, pick, seen, reject = self.plan, self._pick, self._seen, self._reject
-        width, at, needed, tests = plan.width, plan.email, plan.needed, plan.tests
+        width, at, needed, tests, rewrites = plan.width, plan.email, plan.needed, plan.tests, plan.rewrites
         digest = hashlib.blake2b
         good: list[Sequence[str]] = []
         read = duplicates = 0
@@ -267,6 +270,8 @@ class Cleaner:
                     duplicates += 1
                     continue
                 seen.add(key)
+            for index, rewrite in rewrites:
+                cells[index] = rewrite(cells[index])
             good.append(pick(cells))
         self._write_clean(good)
         self._read += read
@@ -292,6 +297,8 @@ class Cleaner:
 
 
 def _plan(header: Sequence[str], recipe: Recipe) -> ColumnPlan:
+    if recipe.planner is not None:
+        return recipe.planner(header)
     return plan_columns(
         header,
         recipe.rules,

@@ -32,6 +32,8 @@ __all__ = [
 UnknownColumns = Literal["drop", "refuse"]
 Test = Callable[[str], object]
 """Return something true for a good value."""
+Rewrite = Callable[[str], str]
+"""Return a good value as it is to be sent."""
 
 OWN_COLUMNS = ("ongage_row", "ongage_reason")
 """What a side file adds in front of the original cells; passed over when such a file is loaded again."""
@@ -83,6 +85,7 @@ class ColumnPlan:
         tests: (index, test, reason) of the columns whose values are checked; for values that are not empty.
         own: Indexes of a side file's own columns.
         unknown: Names of the columns that the list lacks.
+        rewrites: (index, function) of the columns whose good values are written in another way.
     """
 
     width: int
@@ -92,6 +95,7 @@ class ColumnPlan:
     tests: tuple[tuple[int, Test, str], ...]
     own: tuple[int, ...] = ()
     unknown: tuple[str, ...] = ()
+    rewrites: tuple[tuple[int, Rewrite], ...] = ()
 
 
 def is_email(text: str) -> bool:

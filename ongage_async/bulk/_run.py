@@ -4,24 +4,19 @@ What each step knows lives beside this file; here is their order, and what is un
 cancelled. `imports.run` is the caller.
 """
 
-import secrets
-import shutil
-import tempfile
-import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.to_thread
 from attrs import define, evolve, field, has
 
 from ongage_async.bulk._clean import Cleaner, Recipe, Tally
 from ongage_async.bulk._create import LOOKUP_WAITS_S, create_once
 from ongage_async.bulk._fields import FieldRule, UnknownColumns
 from ongage_async.bulk._journal import Journal, MemoryJournal
+from ongage_async.bulk._passage import check, no_side_file_unless, private_directory, staging
 from ongage_async.bulk._ports import (
     Imports,
     ImportSnapshot,
@@ -42,14 +37,10 @@ from ongage_async.errors import (
     OngageError,
     Outcome,
     mask,
+    mask_deep,
 )
 
 __all__ = ["run"]
-
-STEP_S = 0.02
-"""How long a worker thread checks rows before it looks up: a cancellation waits for that long."""
-CLEAN_UP_S = 10.0
-"""How long a cancelled load may take to remove its staged file."""
 
 
 async def run(
@@ -190,15 +181,15 @@ class _Load:
         self, source: Path, side: Path, recipe: Recipe, request: dict[str, Any], work_dir: Path | None
     ) -> ImportReport:
         """Load a local file."""
-        async with _private_directory(work_dir) as directory:
+        async with private_directory(work_dir) as directory:
             clean = directory / "clean.csv"
-            self.tally = tally = await self._check(Cleaner(source, clean, side, recipe))
-            with self._no_side_file_without_import(tally):
+            self.tally = tally = await check(Cleaner(source, clean, side, recipe), self.tell)
+            with no_side_file_unless(lambda: self.may_exist, tally):
                 await self.journal.record(
                     "planned", source=mask(source.name), rows_read=tally.rows_read, rows_clean=tally.rows_clean
                 )
-                if tally.rows_clean:
-                    await self._send(clean, request)
+                if tally.rows_clean and self.stage is not None:
+                    await self._send(self.stage, clean, request)
         await self.journal.record("cleaned", file_deleted=self.deleted)
         return self._end(source.name)
 
@@ -212,38 +203,15 @@ class _Load:
         await self._process(created.id)
         return self._end(source.name)
 
-    async def _check(self, cleaner: Cleaner) -> Tally:
-        try:
-            await anyio.to_thread.run_sync(cleaner.open)
-            more = True
-            while more:
-                self.tell("check", cleaner.read_bytes, cleaner.size_bytes, "bytes")
-                more = await anyio.to_thread.run_sync(_check_for_a_while, cleaner)
-            self.tell("check", cleaner.size_bytes, cleaner.size_bytes, "bytes")
-            await anyio.to_thread.run_sync(cleaner.close)
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(cleaner.discard)
-            raise
-        return cleaner.tally()
-
-    @contextmanager
-    def _no_side_file_without_import(self, tally: Tally) -> Iterator[None]:
-        """Remove the side file of a load that failed before an import could exist: it is made again next time."""
-        try:
-            yield
-        except BaseException:
-            if tally.side_file is not None and not self.may_exist:
-                tally.side_file.unlink(missing_ok=True)
-            raise
-
-    async def _send(self, clean: Path, request: dict[str, Any]) -> None:
-        async with self._staged(clean) as (stage, staged):
+    async def _send(self, stage: Stage, clean: Path, request: dict[str, Any]) -> None:
+        async with staging(stage, clean, self.tell) as place:
+            staged = place.file
             await self.journal.record("staged", name=staged.name)
             self.tell("create", 0, 1, "imports")
             await self.journal.record("submitting", name=staged.name)
             import_id = await self._create(stage, staged, request)
             await self._process(import_id)
+        self.deleted = place.deleted
         self.tell("settle", 0, 1, "files")
         self.fetches = await stage.log(staged)
         self.tell("settle", 1, 1, "files")
@@ -257,31 +225,6 @@ class _Load:
         except OngageError as error:
             self.may_exist = error.outcome is Outcome.UNKNOWN
             raise
-
-    @asynccontextmanager
-    async def _staged(self, clean: Path) -> AsyncGenerator[tuple[Stage, StagedFile]]:
-        assert self.stage is not None  # noqa: S101 - `run` asked
-        self.tell("stage", 0, 1, "files")
-        staged = await self.stage.put(clean, f"{secrets.token_hex(24)}.csv")
-        try:
-            self.tell("stage", 1, 1, "files")
-            yield self.stage, staged
-        except BaseException as error:
-            await self._remove(self.stage, staged)
-            if not self.deleted:
-                error.add_note(f"The staged file {staged.name} could not be removed: remove it.")
-            raise
-        else:
-            await self._remove(self.stage, staged)
-
-    async def _remove(self, stage: Stage, staged: StagedFile) -> None:
-        """Remove the staged file, whatever happens around; a failure is told, for the load itself has ended by now."""
-        with anyio.move_on_after(CLEAN_UP_S, shield=True):
-            try:
-                await stage.remove(staged)
-                self.deleted = True
-            except OngageError:
-                self.deleted = False
 
     async def _process(self, import_id: int) -> None:
         self.import_id = import_id
@@ -356,8 +299,14 @@ def _failure(final: ImportSnapshot, report: ImportReport, *, fetches: tuple[Fetc
 
 
 def _bare(snapshot: Any) -> Any:
-    """Return it without the file's URL: errors are pickled, and a pre-signed URL is a key."""
-    return evolve(snapshot, file_url=None) if has(type(snapshot)) else snapshot
+    """Return it without the file's URL and with the vendor's words masked: errors are pickled, a URL may be a key."""
+    if not has(type(snapshot)):
+        return snapshot
+    words = {name: getattr(snapshot, name, None) for name in ("name", "status_desc", "status_info")}
+    masked: dict[str, Any] = {name: mask(text) for name, text in words.items() if text}
+    if (extra := getattr(snapshot, "extra", None)) is not None:
+        masked["extra"] = mask_deep(extra)
+    return evolve(snapshot, file_url=None, **masked)
 
 
 async def _rules(list_fields: ListFields, list_id: int | None) -> tuple[FieldRule, ...]:
@@ -369,25 +318,3 @@ def _rule(name: str, item: ListField) -> FieldRule:
     """Take what can be checked of a field; one with a default is not demanded of a row (*assumed*)."""
     mandatory = bool(item.mandatory) and item.default in (None, "")
     return FieldRule(name, str(item.type or "string"), item.format, mandatory)
-
-
-def _check_for_a_while(cleaner: Cleaner) -> bool:
-    end = time.monotonic() + STEP_S
-    return cleaner.step(lambda: time.monotonic() >= end)
-
-
-@asynccontextmanager
-async def _private_directory(parent: Path | None) -> AsyncGenerator[Path]:
-    """Make a directory that only this user can read (0700) and remove it with all that is in it, cancelled or not.
-
-    Made without a thread: the result of a thread is lost when its waiter is cancelled, and the directory with it.
-    """
-    try:
-        directory = Path(tempfile.mkdtemp(prefix="ongage-", dir=parent))
-    except OSError as error:
-        raise ConfigurationError(f"no temporary directory can be made ({error.strerror}): pass work_dir=") from error
-    try:
-        yield directory
-    finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(lambda: shutil.rmtree(directory, ignore_errors=True))

@@ -6,6 +6,7 @@ it, waits and stops it.
 
 import asyncio
 import importlib
+import logging
 import socket
 import threading
 from collections.abc import AsyncGenerator, Iterable
@@ -22,6 +23,7 @@ __all__ = ["served"]
 
 Drop = TypeVar("Drop", bound=FileDrop)
 
+THREAD = "ongage-file-drop"
 START_S = 10.0
 STOP_S = 1
 """How long downloads may go on after the block has ended."""
@@ -40,6 +42,7 @@ async def served(
 ) -> AsyncGenerator[Drop]:
     """Yield a drop that is reachable at `public_url` while the block runs; see `FileDrop.serve`."""
     uvicorn = _uvicorn()
+    logging.getLogger("uvicorn.access").addFilter(_is_not_of_a_drop)
     with _listen(host, port) as listener:
         drop = kind(public_url or _own_url(host, listener), allow=allow, insecure=insecure)
         server = uvicorn.Server(
@@ -47,7 +50,7 @@ async def served(
                 drop,
                 interface="asgi3",
                 log_config=None,
-                access_log=False,  # a line of it would hold the secret path
+                access_log=True,  # False would silence every uvicorn of this process; the filter silences ours
                 lifespan="off",
                 ws="none",
                 loop="asyncio",
@@ -68,13 +71,18 @@ async def served(
                 await anyio.to_thread.run_sync(thread.join, STOP_S + 5.0)
 
 
+def _is_not_of_a_drop(record: logging.LogRecord) -> bool:
+    """Keep a drop's requests out of the access log: a line of it would hold the secret path."""
+    return record.threadName != THREAD
+
+
 def _start(server: Any, listener: socket.socket) -> threading.Thread:
     """Start the thread; a daemon, so that a program that dies in the block is not held up by it."""
 
     def body() -> None:
         asyncio.run(server.serve(sockets=[listener]))
 
-    thread = threading.Thread(target=body, name="ongage-file-drop", daemon=True)
+    thread = threading.Thread(target=body, name=THREAD, daemon=True)
     thread.start()
     return thread
 

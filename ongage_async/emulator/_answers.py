@@ -98,8 +98,10 @@ def invalid(
     return Refusal(status, message, errors=errors)
 
 
-def succeeded(answer: Answer) -> Reply:
-    """Put a success into its envelope."""
+def succeeded(answer: Answer | Reply) -> Reply:
+    """Put a success into its envelope; a file has none."""
+    if isinstance(answer, Reply):
+        return answer
     document = {"metadata": {"error": False, **answer.metadata}, "payload": answer.payload}
     return Reply(200, _encoded(document))
 

@@ -130,18 +130,18 @@ class App:
         if fault is not None and not fault.after_execution:
             await anyio.sleep(fault.delay_s)
             if fault.drop_connection or fault.replace_status is not None:
-                return _faulty(fault)
+                return self._faulty(fault)
         service_s = self.latency(visit.operation) if callable(self.latency) else self.latency
         if service_s > 0.0:
             await anyio.sleep(service_s)
-        reply = self._execute(visit, body)
+        reply = await self._execute(visit, body)
         if fault is not None and fault.after_execution:
             await anyio.sleep(fault.delay_s)
             if fault.drop_connection or fault.replace_status is not None:
-                return _faulty(fault)
+                return self._faulty(fault)
         return reply
 
-    def _execute(self, visit: Visit, body: bytes) -> Reply:
+    async def _execute(self, visit: Visit, body: bytes) -> Reply:
         match = visit.match
         if match is None:
             return self._refused(missing("The requested URL was not found on this server"))
@@ -159,6 +159,13 @@ class App:
 
     def _refused(self, refusal: Refusal) -> Reply:
         return refused(refusal, error_status_200=self.world.readings.error_status_200)
+
+    def _faulty(self, fault: Fault) -> Reply | None:
+        if fault.drop_connection or fault.replace_status is None:
+            return None
+        envelope = self._refused(Refusal(fault.replace_status, "Fault by script"))
+        body = envelope.body if fault.body is None else fault.body
+        return Reply(fault.replace_status, body, (*envelope.headers, *fault.headers))
 
     async def _deliver(self, visit: Visit, reply: Reply | None, receive: Receive, send: Send) -> None:
         if reply is None:
@@ -189,14 +196,6 @@ class _Departing:
         if message["type"] == "http.response.body" and not message.get("more_body"):
             self.visit.depart(self.status)
         await self.forward(message)
-
-
-def _faulty(fault: Fault) -> Reply | None:
-    if fault.drop_connection or fault.replace_status is None:
-        return None
-    envelope = refused(Refusal(fault.replace_status, "Fault by script"))
-    body = envelope.body if fault.body is None else fault.body
-    return Reply(fault.replace_status, body, (*envelope.headers, *fault.headers))
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from attrs import Factory, field, frozen
 
 if TYPE_CHECKING:
-    from ongage_async.emulator._answers import Answer
+    from ongage_async.emulator._answers import Answer, Reply
     from ongage_async.emulator._call import Call
 
 __all__ = ["Match", "Route", "Router"]
@@ -36,7 +36,7 @@ class Route:
     operation: str
     method: str
     path: str
-    handler: "Callable[[Call], Answer]" = field(repr=False)
+    handler: "Callable[[Call], Answer | Reply]" = field(repr=False)
     body_list_id: bool = True
     segments: tuple[str, ...] = field(init=False, repr=False, default=Factory(_segments, takes_self=True))
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["ServerThread", "listen", "serve_until_signal", "url_of"]
 
 _BACKLOG = 2048
+_ACCEPTING = 4
+"""Turns of the loop until a connection that is being accepted is known to uvicorn, and its end to asyncio."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -74,12 +76,23 @@ async def _serve(app: ASGIApp, listener: socket.socket, stop: asyncio.Event, sta
         await _close(server)
 
 
+def _accept_no_more(server: "uvicorn.Server") -> None:
+    """Leave the listeners open: asyncio loses connections that are being accepted while their server closes."""
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError):  # Windows
+        for each in server.servers:
+            for listener in each.sockets:
+                loop.remove_reader(listener.fileno())
+
+
 async def _close(server: "uvicorn.Server") -> None:
+    _accept_no_more(server)
+    for _ in range(_ACCEPTING):
+        for connection in list(server.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)  # the calls learn that their clients are gone
     for each in server.servers:
         each.close()
-    for connection in list(server.server_state.connections):
-        connection.transport.abort()
-    await asyncio.sleep(0)  # the calls learn that their clients are gone
     for task in list(server.server_state.tasks):
         task.cancel()
     await asyncio.gather(*server.server_state.tasks, return_exceptions=True)

@@ -8,11 +8,13 @@ from typing import Any
 
 from attrs import define, field
 
+from ongage_async.emulator._audience import Audience
 from ongage_async.emulator._clock import Clock
 from ongage_async.emulator._contacts import Contact, ContactBook
 from ongage_async.emulator._fields import ListField, accept_email
 from ongage_async.emulator._import_job import ImportJob
 from ongage_async.emulator._list_object import list_settings
+from ongage_async.emulator._messages import Messages
 
 __all__ = ["DEFAULT_FIELDS", "MailingList", "State"]
 
@@ -83,6 +85,8 @@ class State:
     default_list_id: int = 60299
     lists: dict[int, MailingList] = field(factory=dict, init=False)
     imports: dict[int, ImportJob] = field(factory=dict, init=False)
+    audience: Audience = field(factory=Audience, init=False)
+    messages: Messages = field(factory=Messages, init=False)
     zip_password: str | None = field(default=None, init=False)
     _last_ids: dict[str, int] = field(factory=dict, init=False)
 

@@ -36,6 +36,11 @@ class Readings:
             no. 4).
         result_keys: Whether ``*_emails`` are keyed by the address as it was sent or as it is stored.
         cross_account: Shape of the cross-account payload: an array of contacts, or an object by list id (§6.2 no. 4).
+        like: Which of ``_LIKE`` and ``LIKE_`` means "begins with": the first by the vendor's page, the second by other
+            clients (§6.1 no. 2).
+        report_keys: What computed columns of a report are called: by their alias, or by the whole expression (§6.1
+            no. 14).
+        email_mark_path: How the path that marks an email is spelled (§6.1 no. 17).
         change_email_wait_s: How long one address may not be changed again; the vendor says both 900 and 887 (§2).
     """
 
@@ -54,4 +59,7 @@ class Readings:
     failed_emails: Literal["reason", "list", "empty"] = "reason"
     result_keys: Literal["sent", "stored"] = "sent"
     cross_account: Literal["array", "object"] = "array"
+    like: Literal["vendor", "clients"] = "vendor"
+    report_keys: Literal["alias", "expression"] = "alias"
+    email_mark_path: Literal["favourite", "favorite"] = "favourite"
     change_email_wait_s: float = 900.0

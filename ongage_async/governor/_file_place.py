@@ -15,9 +15,14 @@ from ongage_async.errors import ConfigurationError
 
 __all__ = ["boot_number", "network_file_system", "path_of"]
 
+MOUNTS = Path("/proc/self/mounts")
+
 NETWORK = frozenset(
-    "nfs nfs3 nfs4 cifs smb2 smb3 smbfs afs ncpfs 9p drvfs ceph glusterfs lustre gpfs beegfs ocfs2 gfs2 orangefs "
-    "fuse.sshfs fuse.glusterfs fuse.ceph-fuse fuse.s3fs fuse.gcsfuse fuse.rclone fuse.mount-s3".split()
+    {
+        *("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "ncpfs", "9p", "drvfs", "ceph", "glusterfs"),
+        *("lustre", "gpfs", "beegfs", "ocfs2", "gfs2", "orangefs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph-fuse"),
+        *("fuse.s3fs", "fuse.gcsfuse", "fuse.rclone", "fuse.mount-s3"),
+    }
 )
 """File systems that other machines may share: their locks and their boots are not this machine's."""
 
@@ -57,7 +62,7 @@ def boot_number() -> float:
 def network_file_system(path: Path) -> str | None:
     """Return the kind of network file system that `path` lies on; None if it is local, or nobody can tell."""
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+        mounts = MOUNTS.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     real, deepest, kind = os.path.realpath(path), -1, ""

@@ -1,19 +1,21 @@
 """What a ledger file remembers, as numbers: an account, its members and their addresses in one vector of doubles.
 
 Pure: no file is touched here. The dates at which tokens come home are not in the vector but in a ring of their own,
-since there may be a hundred thousand of them; the vector says which part of the ring counts. Called by `_file_store.py`.
+since there may be a hundred thousand of them; the vector says which part of the ring counts. Called by
+`_file_store.py` and `_file_join.py`.
 """
 
+import copy
 from array import array
 from collections import deque
 from collections.abc import Iterable
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ongage_async.config import Lane, Limits
-from ongage_async.governor._rules import Account, Lease, Member
+from ongage_async.governor._rules import TURN_S, Account, Lease, Member
 
-__all__ = ["Dates", "Peer", "State", "decode", "encode", "new_state"]
+__all__ = ["Dates", "Peer", "State", "decode", "encode", "new_state", "span_of"]
 
 _LANES = tuple(Lane)
 _HEAD, _LEASE, _MEMBER = 27, 6, 10
@@ -91,6 +93,34 @@ class State:
         """Forget a member; its leases run out by themselves, since the vendor may be at them still."""
         self.account.members.pop(name, None)
         self.peers.pop(name, None)
+
+    def first_in_line(self, now: float) -> str | None:
+        """Return the member that is next, if by now the date of its turn is known to be earlier than what it was told.
+
+        Whoever waits while all places are taken is told no date, since none is known. An answer then gives a place back
+        while no token is home yet: nobody can go now, but the date is known.
+        """
+        account = self.account
+        for lane in _LANES:
+            line = [
+                (member.served[lane], name, member.fresh_until - 2 * TURN_S)
+                for name, member in account.members.items()
+                if lane in member.asks and member.fresh_until >= now
+            ]
+            if line:
+                _, name, told = min(line)
+                return name if account.ready_at(lane) + TURN_S < told else None
+        return None
+
+    def copy_of_account(self, now: float) -> Account:
+        """Return the account as it stands now, to be looked at."""
+        account = copy.copy(self.account)
+        account.open = dict(account.open)
+        account.members = {name: evolve(member) for name, member in account.members.items()}
+        account._homecoming = deque(account._homecoming)
+        account._late_tokens, account._late_places = [*account._late_tokens], [*account._late_places]
+        account.settle(now)
+        return account
 
     def all_out(self, now: float, uncertain: int = 0) -> None:
         """Take every token that is not in an open call for spent now: it comes home a window from now.
@@ -177,7 +207,7 @@ def decode(vector: bytes, old: State | None) -> State:
     return state
 
 
-def tail_of(vector: bytes) -> tuple[int, int]:
+def span_of(vector: bytes) -> tuple[int, int]:
     """Return the numbers of the first date that counts, and of the next one."""
     head, tail = array("d", vector[24:40])
     return int(head), int(tail)

@@ -28,6 +28,9 @@ from ongage_async.governor._statistics import GovernorStatistics, LaneTally
 
 __all__ = ["Governor", "Permit", "from_url"]
 
+UNWOKEN_S = 5.0
+"""How long the queue rests at most when it was told no date: the word that should wake it may be lost."""
+
 log = logging.getLogger("ongage_async")
 
 SPARE = 0.05
@@ -150,10 +153,16 @@ class Governor:
         if not self._started:
             await self.start()
         try:
-            return await self._acquire(lane, max_wait_s, tenant)
+            while self._is_stale(permit := await self._acquire(lane, max_wait_s, tenant)):
+                self._yard.start(self._take_back, permit.lease, End.UNSENT, None)
+            return permit
         except LedgerLostError as error:
             self._tally[lane].refused += 1
             raise BudgetError(f"the shared ledger is lost, so no call goes out: {error}", retry_after_s=1.0) from None
+
+    def _is_stale(self, permit: Permit) -> bool:
+        """Say whether this process stood still after it was granted the call, so that its lease may not last."""
+        return self._ledger.now() - permit.lease.granted_at > self._margin_s / 2
 
     async def _acquire(self, lane: Lane, max_wait_s: float | None, tenant: str) -> Permit:
         now = self._ledger.now()
@@ -327,20 +336,22 @@ class Governor:
 
     async def _pump(self) -> None:
         """Grant until nobody waits; between grants, sleep until the ledger's date or a change."""
-        asked = False
+        known: set[Lane] = set()  # lanes in which the ledger knows that somebody waits here
         try:
-            while (asks := self._asks()) or asked:
+            while (asks := self._asks()) or known:
                 self._changed = anyio.Event()
                 decision = await self._ledger.take(asks, self._lease_s)
-                asked = bool(asks)
+                known = set(asks)
                 if isinstance(decision, Lease):
+                    if asks[decision.lane] == 1:
+                        known.remove(decision.lane)
                     await self._hand_out(decision)
                     until = decision.ask_again_at
                 else:
                     until = decision.until
                     if self._learner is not None:
                         await self._learn_if_full(self._learner, decision.rank)
-                if self._waiting():
+                if self._waiting() and known.issuperset(self._asks()):
                     await self._rest(until, self._changed)
         except LedgerLostError as error:
             self._fail(error)
@@ -350,7 +361,7 @@ class Governor:
 
     async def _rest(self, until: float, changed: anyio.Event) -> None:
         """Sleep until that date of the ledger's, or until something changes."""
-        wait_s = until - self._ledger.now()
+        wait_s = UNWOKEN_S if math.isinf(until) else until - self._ledger.now()
         if wait_s > 0:
             with anyio.move_on_after(wait_s):
                 await changed.wait()

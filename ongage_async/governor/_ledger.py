@@ -140,12 +140,11 @@ class MemoryLedger:
         self._seen_at = now = self.clock()
         return now
 
-    async def take(self, asks: Mapping[Lane, int], lease_s: float) -> Lease | Wait:
+    async def take(self, asks: Mapping[Lane, int], lease_s: float) -> Lease | Wait:  # noqa: ARG002
         """Grant or tell when; never suspends."""
-        now = self.now()
-        decision = self._shared.account.take(asks, now, member=self.name, lease_s=lease_s)
-        if not asks or isinstance(decision, Lease):  # there may be room for one more
-            self._wake_next(now)
+        now = self.now()  # no lease runs out: this process knows when its calls have ended
+        decision = self._shared.account.take(asks, now, member=self.name)
+        self._wake_next(now, besides=self.name)  # there may be room for one more, or for another who does not know
         return decision
 
     async def give_back(
@@ -184,7 +183,7 @@ class MemoryLedger:
         self._shared.account.members.pop(self.name, None)
         self._wake_next(self.now())
 
-    def _wake_next(self, now: float) -> None:
+    def _wake_next(self, now: float, besides: str | None = None) -> None:
         name = self._shared.account.next_up(now) if len(self._shared.wakes) > 1 else self.name
-        if name is not None and (wake := self._shared.wakes.get(name)) is not None:
+        if name is not None and name != besides and (wake := self._shared.wakes.get(name)) is not None:
             wake()

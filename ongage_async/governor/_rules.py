@@ -26,8 +26,9 @@ VENDOR_LADDER_S = (60.0, 120.0, 240.0, 480.0, 960.0)
 PASSED_OVER = 9
 """A lane that was ready and passed over this often goes next: a saturated account gives each lane a tenth at least."""
 
-CATCH_UP = 5
-"""How many calls BULK may be behind its pace and still make up for: slow answers must not cost it its share."""
+CATCH_UP, CATCH_UP_S = 5, 0.2
+"""How many calls, and seconds at the least, BULK may be behind its pace and still make up for: slow answers and the
+turns of a fleet (a few TURN_S) must not cost it its share."""
 
 SQUEEZE, SQUEEZE_FULL, LEAST_SHARE, CREEP_WINDOWS = 0.7, 0.95, 0.1, 10
 """A 429 below our own count means that somebody else spends the account: the limit in force falls to SQUEEZE of itself
@@ -37,7 +38,11 @@ TURN_S = 0.05
 """How long a member of a fleet that is next may take to ask before those behind it go first."""
 
 PATIENCE_S = 1.0
-"""Members of a fleet that wait for somebody's answer ask again after that long, though nobody wakes them."""
+"""Members of a fleet that wait for somebody's answer ask again after that long, though nobody wakes them; those far
+back in the line after as long as the calls before them take at the full rate."""
+
+FORGET_S = 300.0
+"""Members that were not heard of for that long are forgotten when a new one comes."""
 
 _LANES = tuple(Lane)
 
@@ -243,18 +248,16 @@ class Account:
             lease_s: Seconds after which the call counts as lost unless the lease is renewed or given back.
         """
         self.settle(now)
-        me = self.members.get(member) or self.members.setdefault(member, Member())
+        me = self.members.get(member) or self._welcome(member, now)
         me.asks, me.fresh_until = asks, math.inf
-        lane, until = self._turn(me, now)
+        lane, until = self._turn(member, now)
         lease = None
         if lane is not None:
             lease = self._grant(lane, member, me, now, lease_s)
-            lane, until = self._turn(me, now)
+            lane, until = self._turn(member, now)
         if lane is not None:
             until = now
-        elif len(self.members) > 1 and math.isinf(until):  # whoever is to wake this one may vanish without a word
-            until = now + PATIENCE_S
-        me.fresh_until = until + 2 * TURN_S
+        me.fresh_until = min(until, now + lease_s) + 2 * TURN_S  # it may vanish, and its calls end by then
         members = len(self.members)
         rank = sum(name < member for name in self.members) if members > 1 else 0
         if lease is None:
@@ -262,16 +265,26 @@ class Account:
         lease = self.open[lease.id] = evolve(lease, ask_again_at=until, members=members, rank=rank)
         return lease
 
-    def _turn(self, me: Member, now: float) -> tuple[Lane | None, float]:
+    def _welcome(self, name: str, now: float) -> Member:
+        """Count one more member, and no longer those that are gone."""
+        for gone in [other for other, member in self.members.items() if member.fresh_until < now - FORGET_S]:
+            del self.members[gone]
+        new = self.members[name] = Member()
+        return new
+
+    def _turn(self, member: str, now: float) -> tuple[Lane | None, float]:
         """Return the lane in which it is this member's turn, or None and the date at which it may be."""
-        until = math.inf
+        me, until, ranks = self.members[member], math.inf, []
         for lane in self._lanes_in_turn(now):
             if lane in me.asks:
-                ahead = self._ahead(lane, me, now)
-                date = self.ready_at(lane, ahead)
+                higher, rank = self._before(lane, member, now)
+                date = self.ready_at(lane, higher + rank)
                 if date <= now:
                     return lane, date
-                until = min(until, date + TURN_S if ahead else date)
+                until = min(until, date + TURN_S if higher + rank else date)
+                ranks.append(rank)
+        if math.isinf(until) and len(self.members) > 1:  # whoever is to wake this one may vanish without a word
+            until = now + max(PATIENCE_S, min(ranks, default=0) * self.limits.interval_s)
         return None, until
 
     def _lanes_in_turn(self, now: float) -> list[Lane]:
@@ -283,34 +296,40 @@ class Account:
     def _is_overdue(self, lane: Lane, now: float) -> bool:
         return self._passed[lane] >= PASSED_OVER and self.ready_at(lane) <= now
 
-    def _ahead(self, lane: Lane, me: Member, now: float) -> int:
-        """Count the calls of other members that go before mine: higher lanes, and members served less recently."""
+    def _before(self, lane: Lane, member: str, now: float) -> tuple[int, int]:
+        """Count what others send before this member: calls in higher lanes, and members served less recently."""
         if len(self.members) == 1:
-            return 0
+            return 0, 0
         lanes = self._lanes_in_turn(now)
         before = [higher for higher in lanes[: lanes.index(lane)] if self.ready_at(higher) <= now]
-        count = 0
-        for other in self.members.values():
-            if other is not me and other.fresh_until >= now:
-                count += sum(other.asks.get(higher, 0) for higher in before)
-                count += lane in other.asks and other.served[lane] < me.served[lane]
-        return count
+        served = self.members[member].served[lane]
+        calls = rank = 0
+        for name, other in self.members.items():
+            if name == member or not other.asks or other.fresh_until < now:
+                continue
+            if before:
+                calls += sum(other.asks.get(higher, 0) for higher in before)
+            if lane in other.asks and other.served[lane] <= served:
+                rank += other.served[lane] < served or name < member
+        return calls, rank
 
     def _grant(self, lane: Lane, member: str, me: Member, now: float, lease_s: float) -> Lease:
         for other in _LANES:
-            waits = other != lane and any(other in m.asks for m in self.members.values() if m.fresh_until >= now)
-            if waits and self.ready_at(other) <= now:
+            if other != lane and self.ready_at(other) <= now and self._is_asked(other, now):
                 self._passed[other] += 1
         self._passed[lane] = 0
         if lane is Lane.BULK:
             interval = self.limits.interval_s
-            self._bulk_at = max(self._bulk_at, now - max(CATCH_UP * interval, 0.02)) + interval
+            self._bulk_at = max(self._bulk_at, now - max(CATCH_UP * interval, CATCH_UP_S)) + interval
         self._last_id += 1
         me.served[lane] = self._last_id
         me.asks = {asked: n - (asked == lane) for asked, n in me.asks.items() if n > (asked == lane)}
         lease = self.open[self._last_id] = Lease(self._last_id, member, lane, now, now + lease_s)
         self._first_expiry = min(self._first_expiry, lease.expires_at)
         return lease
+
+    def _is_asked(self, lane: Lane, now: float) -> bool:
+        return any(lane in member.asks and member.fresh_until >= now for member in self.members.values())
 
     def renew(self, lease: Lease, now: float, lease_s: float) -> Lease | None:
         """Let a lease run for `lease_s` from now; None if it was lost before."""
@@ -324,12 +343,14 @@ class Account:
         """Return the member whose call could go now and that may not know it, to be woken."""
         self.settle(now)
         for lane in self._lanes_in_turn(now):
+            if self.ready_at(lane) > now:
+                continue
             waiting = [
                 (member.served[lane], name)
                 for name, member in self.members.items()
                 if lane in member.asks and member.fresh_until >= now
             ]
-            if waiting and self.ready_at(lane) <= now:
+            if waiting:
                 return min(waiting)[1]
         return None
 

@@ -3,7 +3,13 @@
 Ground: no I/O, no clock. Making them from JSON is `_converter.py`'s business; resources call it, users read models.
 """
 
+from ongage_async.models.aggregate_activity import AggregateActivity
+from ongage_async.models.connections import AddressVerdict, Deliverability, Esp, EspConnection
+from ongage_async.models.contact_activity import ContactActivity
+from ongage_async.models.contact_counts import ContactCount
+from ongage_async.models.contact_search import ContactResult, ContactSearch, ReportStatus
 from ongage_async.models.contacts import ChangeTo, Contact, ContactRow, ContactStatus, NewContact
+from ongage_async.models.exports import Export, ExportDateFormat, ExportStatus
 from ongage_async.models.imports import Import, ImportAction, ImportStatus
 from ongage_async.models.lists import (
     FieldType,
@@ -14,17 +20,53 @@ from ongage_async.models.lists import (
     ListType,
     MailingList,
 )
+from ongage_async.models.mailings import (
+    Mailing,
+    MailingMessage,
+    MailingRoute,
+    MailingSegment,
+    MailingStatus,
+    MailingType,
+    SplitType,
+)
+from ongage_async.models.messages import Email, EmailTag, EmailType, Image, ImageFolder, Sms
 from ongage_async.models.outcomes import ContactsReport, MutationResult, RowKind, RowOutcome
 from ongage_async.models.pages import Page
+from ongage_async.models.reports import Column, Condition, ReportField, ReportQuery, ReportSource
+from ongage_async.models.segments import Segment, SegmentRule, SegmentType
+from ongage_async.models.suppression import SuppressionAction, SuppressionResult
+from ongage_async.models.transactional import SendKind, SendOutcome, SendResult, SentChunk, TransactionalCampaign
+from ongage_async.models.triggers import EventBase, TriggerEvent
+from ongage_async.models.webhooks import WebhookEvent, WebhookStatus
 
 __all__ = [
+    "AddressVerdict",
+    "AggregateActivity",
     "ChangeTo",
+    "Column",
+    "Condition",
     "Contact",
+    "ContactActivity",
+    "ContactCount",
+    "ContactResult",
     "ContactRow",
+    "ContactSearch",
     "ContactStatus",
     "ContactsReport",
+    "Deliverability",
+    "Email",
+    "EmailTag",
+    "EmailType",
+    "Esp",
+    "EspConnection",
+    "EventBase",
+    "Export",
+    "ExportDateFormat",
+    "ExportStatus",
     "FieldType",
     "HashType",
+    "Image",
+    "ImageFolder",
     "Import",
     "ImportAction",
     "ImportStatus",
@@ -32,10 +74,35 @@ __all__ = [
     "ListFieldsReport",
     "ListScope",
     "ListType",
+    "Mailing",
     "MailingList",
+    "MailingMessage",
+    "MailingRoute",
+    "MailingSegment",
+    "MailingStatus",
+    "MailingType",
     "MutationResult",
     "NewContact",
     "Page",
+    "ReportField",
+    "ReportQuery",
+    "ReportSource",
+    "ReportStatus",
     "RowKind",
     "RowOutcome",
+    "Segment",
+    "SegmentRule",
+    "SegmentType",
+    "SendKind",
+    "SendOutcome",
+    "SendResult",
+    "SentChunk",
+    "Sms",
+    "SplitType",
+    "SuppressionAction",
+    "SuppressionResult",
+    "TransactionalCampaign",
+    "TriggerEvent",
+    "WebhookEvent",
+    "WebhookStatus",
 ]

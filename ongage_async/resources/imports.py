@@ -359,8 +359,12 @@ def _in_words(job: Import) -> str:
 
 
 def _without_secrets(job: Import) -> Import:
-    """Return the import without the query of its file's URL: errors are pickled, and a presigned URL is a key."""
-    return attrs.evolve(job, file_url=job.file_url and mask(job.file_url), extra=mask_deep(job.extra))
+    """Return the import with URLs' queries and addresses masked: errors are pickled, and a presigned URL is a key."""
+    texts: dict[str, Any] = {name: mask(text) for name in _TEXTS if (text := getattr(job, name))}
+    return attrs.evolve(job, **texts, extra=mask_deep(job.extra))
+
+
+_TEXTS = ("name", "status_desc", "status_info", "file", "file_url")
 
 
 def _lone(answer: Answer) -> Answer:

@@ -1,4 +1,4 @@
-"""The loop of a call: retries by repeat class, waiting within limits, errors that tell. In virtual time, on both loops."""
+"""The loop of a call: retries by repeat class, waits within limits, errors that tell. Virtual time, both loops."""
 
 import json
 import pickle
@@ -25,7 +25,8 @@ SEND = Operation("transactional.send", "POST", "/api/transactional/send", Repeat
 STEADY = RetryPolicy(jitter=0.0)
 
 FINE = httpx.Response(200, json={"metadata": {"error": False}, "payload": {"id": 1}})
-BUSY = httpx.Response(429, json={"metadata": {"error": True}, "payload": {"code": 429, "errors": [], "message": "Calls per minute exceeded"}})  # fmt: skip
+DENIED = {"code": 429, "errors": [], "message": "Calls per minute exceeded"}
+BUSY = httpx.Response(429, json={"metadata": {"error": True}, "payload": DENIED})
 BROKEN = httpx.Response(503, text="<html>down</html>")
 
 
@@ -241,10 +242,7 @@ class Suspended:
         value, error = None, None
         while True:
             try:
-                if error is None:
-                    suspended_on = self.work.send(value)
-                else:
-                    suspended_on = self.work.throw(error)
+                suspended_on = self.work.send(value) if error is None else self.work.throw(error)
             except StopIteration as stop:
                 return stop.value
             self.suspensions += 1

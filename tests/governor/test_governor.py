@@ -249,3 +249,11 @@ async def test_a_listener_hears_until_it_leaves():
     stop()
     governor._tell("more")  # type: ignore[arg-type]
     assert heard == ["news"]
+
+
+async def test_a_call_that_lasts_keeps_its_place_for_as_long_as_it_lasts():
+    governor = Governor(Limits(calls=10, per_s=60, parallel=1))
+    async with governor.permit():
+        await anyio.sleep(1000)
+        with pytest.raises(BudgetError):
+            await governor.acquire(max_wait_s=0.0)

@@ -65,6 +65,5 @@ async def test_after_a_storm_of_cancellations_every_place_and_token_is_back(stac
         if make is not None:
             await options["http_client"].aclose()
     took = time.monotonic() - began
-    print(
-        f"\n{stack}: {cancelled} cancelled, {finished} finished, {len(emulator.witness)} reached the server, {took:.1f} s"
-    )
+    reached = len(emulator.witness)
+    print(f"\n{stack}: {cancelled} cancelled, {finished} finished, {reached} reached the server, {took:.1f} s")

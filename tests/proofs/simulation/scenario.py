@@ -125,8 +125,10 @@ class Scenario:
             calls: About how many calls it should take: big fleets and high limits are watched for a shorter time.
         """
         chance = random.Random(seed)
-        size = _log_draw(chance, 1, 1000)
-        limits = _limits(chance, calls)
+        is_foreign = chance.random() < 0.2
+        size = round((100 if is_foreign else 1000) ** (chance.random() ** 1.5))
+        calls = round(calls / max(1.0, size / 50))
+        limits = _limits(chance, calls, most_per_minute=300 if is_foreign else 100_000)
         timeout_s = limits.per_s * chance.uniform(0.1, 1.0)
         margin_s = timeout_s * chance.uniform(0.1, 0.5)
         network = _network(chance, limits, timeout_s)
@@ -135,7 +137,6 @@ class Scenario:
         workers = tuple(tuple(chance.choice(mix) for _ in range(min(each, 40))) for _ in range(size))
         windows = max(3.0, min(20.0, calls / limits.calls))
         rough_s = limits.per_s * windows
-        is_foreign = chance.random() < 0.2
         calm_at = rough_s + (600.0 if is_foreign else 0.0)
         return cls(
             seed=seed,
@@ -157,11 +158,11 @@ class Scenario:
 
 
 def _log_draw(chance: random.Random, low: float, high: float) -> int:
-    return round(low * (high / low) ** chance.random())
+    return round(float(low * (high / low) ** chance.random()))
 
 
-def _limits(chance: random.Random, calls: int) -> Limits:
-    per_minute = _log_draw(chance, 60, 100_000)
+def _limits(chance: random.Random, calls: int, most_per_minute: int) -> Limits:
+    per_minute = _log_draw(chance, 60, most_per_minute)
     per_s = chance.choice([1.0, 2.5, 6.0, 10.0, 60.0])
     while per_minute * per_s / 60 > calls / 3 and per_s > 1:
         per_s = max(1.0, per_s / 2)
@@ -193,9 +194,7 @@ def _foreign(chance: random.Random, limits: Limits, calm_at: float) -> Foreign:
     )
 
 
-def _faults(
-    chance: random.Random, size: int, limits: Limits, timeout_s: float, rough_s: float
-) -> tuple[Fault, ...]:
+def _faults(chance: random.Random, size: int, limits: Limits, timeout_s: float, rough_s: float) -> tuple[Fault, ...]:
     kinds: list[Kind] = ["crash", "crash", "partition", "stall", "ledger gone", "ledger frozen"]
     if chance.random() < 0.25:
         return ()
@@ -203,7 +202,7 @@ def _faults(
     longest_s = min(rough_s / 3, 2 * (limits.per_s + timeout_s))
     return tuple(
         Fault(
-            at=chance.uniform(0.05, 0.9) * rough_s,
+            at=chance.uniform(0.05, 0.65) * rough_s,
             kind=chance.choice(some),
             process=chance.randrange(size),
             for_s=chance.uniform(0.01, 1.0) * longest_s,

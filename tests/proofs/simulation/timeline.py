@@ -1,4 +1,4 @@
-"""Virtual time: a heap of what is to happen, in order; what happens at one time happens in the order it was asked for."""
+"""Virtual time: a heap of what is to happen; what happens at one time happens in the order it was asked for."""
 
 import heapq
 from collections.abc import Callable
@@ -10,14 +10,14 @@ __all__ = ["Timeline"]
 class Timeline:
     """Run actions at their dates."""
 
-    __slots__ = ("_heap", "_count", "now")
+    __slots__ = ("_count", "_heap", "now")
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._heap: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._count = 0
 
-    def at(self, when: float, act: Callable[..., None], *args: Any) -> None:
+    def at(self, when: float, act: Callable[..., object], *args: Any) -> None:
         """Do `act(*args)` at that date, or now if the date is past."""
         self._count += 1
         heapq.heappush(self._heap, (max(when, self.now), self._count, act, args))

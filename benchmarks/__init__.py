@@ -1,0 +1,1 @@
+"""What the governor and the client cost, beside what others cost in the same run: `python -m benchmarks`."""

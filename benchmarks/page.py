@@ -1,0 +1,64 @@
+"""The pages of the docs that hold measured figures, made from the result files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.plots import plot_grants, plot_scale
+from benchmarks.report import table
+
+__all__ = ["write_page"]
+
+TITLES = {
+    "guarantee": "What a strict server sees",
+    "grants": "Microseconds per grant",
+    "sharing": "Ledgers that processes share",
+    "first_call": "A whole call",
+}
+
+WORDS = {
+    "guarantee": """\
+300 calls per 6 s, 10 in parallel, answers of 2 to 20 ms: the default account, scaled by ten. Saturated for three
+windows after a silence. The witness counts arrivals in every sliding window. A share above 1 is not speed: it is what
+the server would have refused.""",
+    "grants": """\
+Enter and leave, when only the ten places are scarce; median (least–most) of some rounds. An empty cell would have
+taken longer than 20 s.""",
+    "sharing": """\
+Grants per second of all processes together, each call entered and left; callers are per process. pyrate-limiter knows
+no calls in parallel, so it is asked once a call and not twice.""",
+    "first_call": """\
+`lists.page()` against the emulator in another process; governor, redaction, typed models and retries included.""",
+}
+
+
+def write_page(results: Path, docs: Path) -> None:
+    """Write `benchmarks.md`, the tables of `scale.md` and the plots, from the results that are there."""
+    parts = ["# Benchmarks", "Made by `make bench`; the figures are in `benchmarks/results/`, one file a table."]
+    for name, title in TITLES.items():
+        if (found := _load(results, name)) is not None:
+            made_on = found["made_on"]
+            libraries = ", ".join(f"{library} {number}" for library, number in made_on["versions"].items())
+            parts += [f"## {title}", WORDS[name], table(found["rows"])]
+            parts += [f"{made_on['cores']} cores, Python {made_on['python']}, {libraries}."]
+        if name == "grants" and found is not None:
+            plot_grants(found["rows"], docs / "img" / "grants.svg")
+            parts += ["![µs per grant over waiters](img/grants.svg)"]
+    docs.mkdir(parents=True, exist_ok=True)
+    (docs / "benchmarks.md").write_text("\n\n".join(parts) + "\n")
+    if (scale := _load(results, "scale")) is not None:
+        plot_scale(scale["rows"], docs / "img" / "scale.svg")
+        _fill(docs / "scale.md", table(scale["rows"]))
+
+
+def _load(results: Path, name: str) -> Any:
+    path = results / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def _fill(page: Path, content: str) -> None:
+    """Put the table between the page's markers."""
+    if page.exists():
+        before, rest = page.read_text().split("<!-- table -->\n", 1)
+        _, after = rest.split("<!-- end -->", 1)
+        page.write_text(f"{before}<!-- table -->\n{content}\n<!-- end -->{after}")

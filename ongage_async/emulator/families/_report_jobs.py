@@ -1,0 +1,115 @@
+"""Searches and activity reports: pending, then completed, with rows as JSON and CSV. Source: vendor page §3.5 to §3.7.
+
+The three families differ by their name and by what they offer. Nobody is sent anything here, so behaviour is all zeros.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ongage_async.emulator._answers import Answer, Reply, invalid, paged
+from ongage_async.emulator._audience import COMPLETED, PENDING, Job, csv_of
+from ongage_async.emulator._call import Call
+from ongage_async.emulator._criteria import check, matching
+from ongage_async.emulator._router import Route
+from ongage_async.emulator.families._audience_jobs import columns, file, finished, found, new_job
+
+__all__ = ["routes"]
+
+_BEHAVIOR = {"sent": 0, "opens": 0, "clicks": 0, "last_sent_date": None, "last_open_date": None}
+_DESCRIPTIONS = {PENDING: "Pending", COMPLETED: "Completed"}
+
+
+def routes(name: str, noun: str, first: int, exports: Sequence[str], *, has_rows: bool) -> tuple[Route, ...]:
+    """Return the routes of one family.
+
+    Args:
+        name: The family, as in its path.
+        noun: What messages call one of its jobs.
+        first: Its first id.
+        exports: The last words of its CSV paths.
+        has_rows: Whether there is ``/result``.
+    """
+    path = f"/api/{name}"
+    made = [
+        Route(f"{name}.page", "GET", path, lambda call: _page(call, name)),
+        Route(f"{name}.create", "POST", path, lambda call: _create(call, name, first)),
+        Route(f"{name}.get", "GET", f"{path}/{{id}}", lambda call: _get(call, name, noun)),
+        Route(f"{name}.delete", "DELETE", f"{path}/{{id}}", lambda call: _delete(call, name, noun)),
+    ]
+    for word in exports:
+        operation = f"{name}.{word.replace('export', 'download')}"
+        made.append(Route(operation, "GET", f"{path}/{{id}}/{word}", _exporter(name, noun)))
+    if has_rows:
+        made.append(Route(f"{name}.rows", "GET", f"{path}/{{id}}/result", lambda call: _result(call, name, noun)))
+    return tuple(made)
+
+
+def _create(call: Call, name: str, first: int) -> Answer:
+    call.required("title", "filters")
+    filters = call.fields["filters"]
+    if not isinstance(filters, dict):
+        raise invalid(errors={"filters": "filters must be an object"})
+    rules = check(call.mailing_list, filters.get("criteria"))
+    user_type = str(filters.get("user_type") or "all")
+    views = matching(call.mailing_list, rules, call.world.readings, user_type=user_type)
+    names = _columns(call)
+    rows = [_row(view, names) for view in views]
+    job = new_job(call, name, first, rows=rows)
+    call.state.audience.family(name)[job.id] = job
+    return Answer({"id": job.id, "status": PENDING})
+
+
+def _columns(call: Call) -> list[str]:
+    names = columns(call, call.fields.get("selected_fields"))
+    if not call.fields.get("selected_fields"):
+        names += ["id", "ocx_status", "ocx_created_date"]
+    return [*names, *(name for name in _BEHAVIOR if call.fields.get("include_behavior") and name not in names)]
+
+
+def _row(view: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    full = {**_BEHAVIOR, **view, "ocx_contact_id": view["id"]}
+    return {name: full.get(name) for name in names}
+
+
+def _view(call: Call, job: Job) -> dict[str, Any]:
+    status = job.status(call.world.clock.now())
+    return {
+        "id": job.id,
+        "list_id": job.list_id,
+        "title": job.asked["title"],
+        "status": status,
+        "status_desc": _DESCRIPTIONS.get(status, "Failed"),
+        "created": job.created,
+    }
+
+
+def _page(call: Call, name: str) -> Answer:
+    own = call.mailing_list.id
+    jobs = (job for job in call.state.audience.family(name).values() if job.list_id == own)
+    shown, total = paged([_view(call, job) for job in jobs], call.query)
+    return Answer(shown, {"total": total})
+
+
+def _get(call: Call, name: str, noun: str) -> Answer:
+    return Answer(_view(call, found(call, call.state.audience.family(name), noun)))
+
+
+def _delete(call: Call, name: str, noun: str) -> Answer:
+    jobs = call.state.audience.family(name)
+    del jobs[found(call, jobs, noun).id]
+    return Answer([])
+
+
+def _result(call: Call, name: str, noun: str) -> Answer:
+    job = finished(call, call.state.audience.family(name), noun)
+    shown, total = paged(job.rows, call.query)
+    return Answer(shown, {"total": total})
+
+
+def _exporter(name: str, noun: str) -> Callable[[Call], Reply]:
+    def export(call: Call) -> Reply:
+        job = finished(call, call.state.audience.family(name), noun)
+        names = list(job.rows[0]) if job.rows else list(job.asked.get("selected_fields") or ["email"])
+        return file(csv_of(job.rows, names), "text/csv; charset=utf-8")
+
+    return export

@@ -1,0 +1,32 @@
+"""SMS messages: the list's id as text, other numbers as numbers. Source: vendor page §3.15."""
+
+from ongage_async.emulator._answers import Answer
+from ongage_async.emulator._call import Call
+from ongage_async.emulator._router import Route
+
+
+def create(call: Call) -> Answer:
+    """Make a message."""
+    call.required("name", "description", "content_text")
+    given = call.fields
+    number = call.state.next_id("email", 800001)  # one row of numbers for both kinds: a send names either
+    row = {
+        "id": number,
+        "type": "sms",
+        "account_id": call.state.account_id,
+        "list_id": str(call.mailing_list.id),
+        "name": given["name"],
+        "description": given["description"],
+        "content_html": None,
+        "content_text": given["content_text"],
+        "created_by": "1035",
+        "created": call.now,
+        "modified_by": None,
+        "modified": None,
+        "deleted": None,
+    }
+    call.state.messages.smses[number] = row
+    return Answer(row)
+
+
+ROUTES = (Route("sms.create", "POST", "/api/smses", create),)

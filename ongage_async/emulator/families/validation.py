@@ -1,0 +1,35 @@
+"""Validation of one address: success without an envelope, and credits that end. Source: vendor page §3.20.
+
+A bad key is refused at the door like everywhere (401); that this service says 400 for it is a fault to script.
+"""
+
+import json
+
+from ongage_async.emulator._answers import Refusal, Reply, bad_request
+from ongage_async.emulator._call import Call
+from ongage_async.emulator._fields import accept_email
+from ongage_async.emulator._router import Route
+
+_JSON = ((b"content-type", b"application/json"),)
+
+
+def validate(call: Call) -> Reply:
+    """Answer with a verdict, at the price of a credit."""
+    store = call.state.messages
+    email = call.fields.get("email")
+    if not isinstance(email, str) or not email.strip():
+        raise bad_request("Please insert a valid Email address")
+    if store.credits < 1:
+        raise Refusal(402, "Not enough credits in your account")
+    store.credits -= 1
+    try:
+        default = ("Deliverable", "accepted_email") if accept_email(email) else ("Unknown", "")
+    except ValueError:
+        default = ("Undeliverable", "invalid_email")
+    status, reason = store.verdicts.get(email.strip().lower(), default)
+    return Reply(200, json.dumps({"status": status, "reason": reason}).encode(), _JSON)
+
+
+ROUTES = (
+    Route("validation.validate", "POST", "/email-validation/api/v1/realtime-validation", validate, body_list_id=False),
+)

@@ -1,0 +1,19 @@
+"""Errors as values: every one pickles, with what it knows and without what it must not tell."""
+
+import pickle
+
+import pytest
+
+from ongage_async import errors
+
+ALL = [getattr(errors, name) for name in errors.__all__ if isinstance(getattr(errors, name), type)]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ALL if issubclass(kind, errors.OngageError)])
+def test_every_error_pickles_with_its_notes(kind: type[errors.OngageError]):
+    error = kind("what happened to john@doe.com", operation="contacts.create", attempts=2)
+    error.add_note("attempt 1")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert (str(again), again.attempts, again.__notes__) == (str(error), 2, ["attempt 1"])
+    assert "john" not in str(again)
