@@ -1,6 +1,6 @@
 """Use the Ongage email platform from async Python at the full speed the account allows, and never faster."""
 
-from typing import TYPE_CHECKING, Any
+import typing as _typing
 
 from ongage_async._operation import Answer, Repeat
 from ongage_async._retry import RetryPolicy
@@ -35,7 +35,7 @@ from ongage_async.errors import (
 )
 from ongage_async.governor import Governor
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from ongage_async.ownpage import OwnpageClient, OwnpageCredentials
 
 __version__ = "0.1.0"
@@ -80,7 +80,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _typing.Any:
     """Import the second vendor's client when it is first asked for."""
     if name in {"OwnpageClient", "OwnpageCredentials"}:
         from ongage_async import ownpage

@@ -22,12 +22,10 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-try:
+if TYPE_CHECKING or os.name == "posix":
     import fcntl
-except ImportError:  # no POSIX: `open_store` says so
-    fcntl = None  # type: ignore[assignment]
 
 from ongage_async.config import Limits
 from ongage_async.errors import ConfigurationError
@@ -263,7 +261,7 @@ class Store:
             done += count
 
 
-_CAN_TELL = sys.platform == "linux" and sys.maxsize > 2**32 and hasattr(fcntl, "F_OFD_GETLK")
+_CAN_TELL = sys.platform == "linux" and sys.maxsize > 2**32
 _FORGET_S = 60.0
 """Where the kernel cannot tell whether a process lives, a member that was not heard of for so long is forgotten."""
 
@@ -310,7 +308,7 @@ def _hash(account_key: str) -> bytes:
 
 
 def _check_place(path: Path) -> None:
-    if fcntl is None:
+    if os.name != "posix":
         raise ConfigurationError("governor: a ledger file needs POSIX file locks: use redis:// on this system")
     if not path.parent.is_dir():
         raise ConfigurationError(f"governor: there is no directory {path.parent}: create it, for this user alone")

@@ -149,10 +149,10 @@ class Heart:
     async def _beat(self) -> None:
         try:
             while self._due:
-                self._news = anyio.Event()
+                self._news = news = anyio.Event()
                 self._next = min(due for due, _ in self._due.values())
                 with anyio.move_on_after(max(0.0, self._next - self._now())):
-                    await self._news.wait()
+                    await news.wait()
                 now = self._now()
                 for key in [key for key, (due, _) in self._due.items() if due <= now]:
                     await self._renew_one(key)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from ongage_async import OngageClient
 from ongage_async.emulator import Emulator
+from ongage_async.emulator.ownpage import OwnpageEmulator
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -52,8 +54,20 @@ def account(ongage_emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path
     return ongage_emulator, tmp_path
 
 
+@pytest.fixture
+def customer(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnpageEmulator]:
+    """Point the environment to an emulated Ownpage as well."""
+    with OwnpageEmulator() as emulator:
+        known = emulator.customer
+        monkeypatch.setenv("OWNPAGE_USERNAME", known.username)
+        monkeypatch.setenv("OWNPAGE_API_KEY", known.api_key)
+        monkeypatch.setenv("OWNPAGE_BASE_URL", emulator.url)
+        monkeypatch.setenv("OWNPAGE_LIST_ID", str(emulator.state.first_list_id))
+        yield emulator
+
+
 @pytest.mark.parametrize(("code", "page", "line"), blocks())
-def test_a_block_of_the_docs_runs_as_it_is_printed(code: str, page: str, line: int, account: Any):
+def test_a_block_of_the_docs_runs_as_it_is_printed(code: str, page: str, line: int, account: Any, customer: Any):
     emulator, folder = account
     if "E-Mail" in code:
         (folder / "contacts.csv").write_text("E-Mail,first_name,Shoe size\njohn@doe.com,John,44\nno address,Bob,41\n")

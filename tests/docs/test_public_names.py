@@ -48,6 +48,7 @@ def test_what_is_imported_for_users_is_promised(name: str):
     module = imported(name)
     public = {each for each, thing in vars(module).items() if not each.startswith("_") and not inspect.ismodule(thing)}
     assert public - set(module.__all__) == set()
+    assert all(hasattr(module, each) for each in module.__all__)
 
 
 def public_methods(cls: type) -> Iterator[tuple[str, Any]]:

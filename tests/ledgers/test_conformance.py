@@ -36,6 +36,11 @@ def near(one: float, other: float) -> bool:
     return one == other or abs(one - other) < 1e-5
 
 
+def leases_run_out(exam: Exam) -> bool:
+    """Return whether a process may be gone without a word: the one in which a ledger lives may not."""
+    return exam is not LEDGERS["memory"]
+
+
 async def granted(ledger: Ledger, lane: Lane = Lane.NORMAL, lease_s: float = LEASE_S) -> Lease:
     decision = await ledger.take({lane: 1}, lease_s)
     assert isinstance(decision, Lease)
@@ -105,6 +110,7 @@ class LedgerAgainstAccount(RuleBasedStateMachine):
     )
     def take(self, number: int, asks: dict[Lane, int], lease_s: float) -> None:
         ours = self.do(self.members[number].take(asks, lease_s))
+        lease_s = lease_s if leases_run_out(type(self).exam) else math.inf
         theirs = self.account.take(asks, self.clock.now, member=self.names[number], lease_s=lease_s)
         assert type(ours) is type(theirs)
         assert (ours.members, ours.rank) == (theirs.members, theirs.rank)
@@ -262,6 +268,8 @@ async def test_giving_back_twice_is_harmless(exam: Exam, tmp_path: Path, clock: 
 
 @in_a_loop
 async def test_a_lost_lease_that_comes_back_frees_nobody_elses(exam: Exam, tmp_path: Path, clock: HandClock):
+    if not leases_run_out(exam):
+        pytest.skip("no lease runs out in the ledger's own process")
     async with exam(tmp_path, Limits(2, 60, 1), clock) as opener:
         ledger, other = await opener(heartless=True), await opener()
         lost = await granted(ledger, lease_s=5.0)
