@@ -75,8 +75,8 @@ class Answer:
     @classmethod
     def read(cls, raw: Any) -> "Answer":
         """Read what the server sent."""
-        lists = raw[1:] if isinstance(raw, list) else ()
-        now, generation, last_id, strange, *words = (raw[0] if lists else raw).decode().split(" ")
+        line, *lists = raw if isinstance(raw, list) else [raw]
+        now, generation, last_id, strange, *words = line.decode().split(" ")
         return cls(float(now), generation, int(last_id), strange == "1", words, lists)
 
 
@@ -91,7 +91,10 @@ class Script:
     """
 
     def __init__(self, account_key: str, limits: Limits, margin_s: float, reserve: int) -> None:
-        texts = [files(__package__).joinpath(name).read_text("utf-8") for name in ("ledger_state.lua", "ledger.lua")]
+        texts = [
+            files("ongage_async.governor").joinpath(name).read_text("utf-8")
+            for name in ("ledger_state.lua", "ledger.lua")
+        ]
         self.text = _constants() + "\n".join(texts)
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         self.keys: Sequence[bytes] = [f"{{ongage:{account_key}}}:{name}".encode() for name in _NAMES]

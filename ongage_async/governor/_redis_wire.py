@@ -20,6 +20,9 @@ from ongage_async.governor._ledger import LedgerLostError
 try:
     import redis
     import redis.asyncio
+    import redis.asyncio.retry
+    import redis.exceptions
+    import redis.retry
     from redis.backoff import NoBackoff
 except ImportError as error:
     raise ConfigurationError("a ledger at redis:// needs redis-py: pip install 'ongage-async[redis]'") from error

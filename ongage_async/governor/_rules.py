@@ -262,7 +262,8 @@ class Account:
         rank = sum(name < member for name in self.members) if members > 1 else 0
         if lease is None:
             return Wait(until, members, rank)
-        lease = self.open[lease.id] = evolve(lease, ask_again_at=until, members=members, rank=rank)
+        granted = lease.id, member, lease.lane, now, lease.expires_at
+        lease = self.open[lease.id] = Lease(*granted, ask_again_at=until, members=members, rank=rank)
         return lease
 
     def _welcome(self, name: str, now: float) -> Member:
