@@ -214,8 +214,12 @@ class Account:
 
     def ready_at(self, lane: Lane, ahead: int = 0) -> float:
         """Return the date from which a call of `lane` may go after `ahead` others; infinite when not known yet."""
+        return max(self._due_at(lane, ahead), self._place_at(ahead))
+
+    def _due_at(self, lane: Lane, ahead: int) -> float:
+        """Return the same as far as pauses, tokens and the pace of BULK go, were there places enough."""
         spare = self.reserve if lane is Lane.BULK else 0
-        date = max(self.hold_until, self._token_at(spare + ahead), self._place_at(ahead))
+        date = max(self.hold_until, self._token_at(spare + ahead))
         return max(date, self._bulk_at + ahead * self.limits.interval_s) if lane is Lane.BULK else date
 
     def _token_at(self, spare: int) -> float:
@@ -275,17 +279,21 @@ class Account:
 
     def _turn(self, member: str, now: float) -> tuple[Lane | None, float]:
         """Return the lane in which it is this member's turn, or None and the date at which it may be."""
-        me, until, ranks = self.members[member], math.inf, []
+        me, until, due, ranks = self.members[member], math.inf, math.inf, []
         for lane in self._lanes_in_turn(now):
             if lane in me.asks:
                 higher, rank = self._before(lane, member, now)
                 date = self.ready_at(lane, higher + rank)
                 if date <= now:
                     return lane, date
-                until = min(until, date + TURN_S if higher + rank else date)
+                late_s = TURN_S if higher + rank else 0.0
+                until = min(until, date + late_s)
+                if (due_at := self._due_at(lane, higher + rank)) > now:
+                    due = min(due, due_at + late_s)
                 ranks.append(rank)
         if math.isinf(until) and len(self.members) > 1:  # whoever is to wake this one may vanish without a word
             until = now + max(PATIENCE_S, min(ranks, default=0) * self.limits.interval_s)
+            until = min(until, due)  # a place that is given back before the token is home wakes nobody
         return None, until
 
     def _lanes_in_turn(self, now: float) -> list[Lane]:

@@ -8,13 +8,16 @@ local function nth(key, size, missing)
   return number(call('ZRANGE', key, missing - 1, missing - 1, 'WITHSCORES')[2])
 end
 
-local function ready_at(lane, ahead)
+-- As far as pauses, tokens and the pace of BULK go, were there places enough.
+local function due_at(lane, ahead)
   local spare = lane == BULK and reserve or 0
-  local date = max(S.hold_until,
-    nth(HOME, S.homes, spare + ahead + 1 - (calls - S.opens - S.homes)),
-    nth(PLACES, S.lates, S.opens + S.lates + ahead + 1 - S.parallel))
+  local date = max(S.hold_until, nth(HOME, S.homes, spare + ahead + 1 - (calls - S.opens - S.homes)))
   if lane == BULK then date = max(date, S.bulk_at + ahead * (S.per_s / S.calls)) end
   return date
+end
+
+local function ready_at(lane, ahead)
+  return max(due_at(lane, ahead), nth(PLACES, S.lates, S.opens + S.lates + ahead + 1 - S.parallel))
 end
 
 local function lanes_in_turn()
@@ -40,19 +43,23 @@ local function before_me(lane, order)
 end
 
 local function turn()
-  local date_of_turn, least_rank, order = HUGE, HUGE, lanes_in_turn()
+  local date_of_turn, due, least_rank, order = HUGE, HUGE, HUGE, lanes_in_turn()
   for _, lane in ipairs(order) do
     if my.asks[lane] > 0 then
       local higher, rank = before_me(lane, order)
       local date = ready_at(lane, higher + rank)
       if date <= NOW then return lane, date end
-      date_of_turn = min(date_of_turn, higher + rank > 0 and date + C.TURN_S or date)
+      local late_s = higher + rank > 0 and C.TURN_S or 0
+      date_of_turn = min(date_of_turn, date + late_s)
+      local without_place = due_at(lane, higher + rank)
+      if without_place > NOW then due = min(due, without_place + late_s) end
       least_rank = min(least_rank, rank)
     end
   end
   if date_of_turn == HUGE and my.count > 1 then  -- whoever is to wake this one may vanish without a word
     if least_rank == HUGE then least_rank = 0 end
     date_of_turn = NOW + max(C.PATIENCE_S, least_rank * (S.per_s / S.calls))
+    date_of_turn = min(date_of_turn, due)  -- a place that is given back before the token is home wakes nobody
   end
   return nil, date_of_turn
 end

@@ -26,6 +26,7 @@ from ongage_async.governor._file_state import Dates, Peer, State, decode, encode
 from ongage_async.governor._file_store import Store
 from ongage_async.governor._rules import Account, Lease, Member, Wait
 from tests.ledgers.exam import Ears, HandClock, nobody
+from tests.support import reaches
 
 WORKER = Path(__file__).with_name("file_worker.py")
 NORMAL = {Lane.NORMAL: 1}
@@ -607,5 +608,5 @@ def test_four_processes_keep_the_limits_use_them_and_share_them(path: Path, tmp_
     print(f"\n{len(arrived)} calls in {span_s:.1f} s: share {share:.3f}, Jain {jain:.4f}, worst window {worst}")
     assert worst <= calls
     assert worst_overlap(arrived, departed + still_open) <= parallel
-    assert share >= 0.97
-    assert jain >= 0.98
+    reaches(jain, 0.98, "fairness")
+    reaches(share, 0.97, "share of the possible")

@@ -13,6 +13,7 @@ from attrs import define, field
 from ongage_async.config import Limits
 from ongage_async.emulator import worst_overlap, worst_window
 from tests.ledgers.redis_server import RedisServer
+from tests.support import reaches
 
 ON_THE_WAY_S = 0.004  # from the server's grant to the call and from its end to the server
 
@@ -96,9 +97,9 @@ def test_a_fleet_keeps_the_limits_and_shares_fairly(
           f"Jain {jain(counts):.4f}, commands per grant {commands / grants:.2f}")  # fmt: skip
     assert window <= limits.calls
     assert overlap <= limits.parallel
-    assert share >= least_share
     assert jain(counts) >= 0.98
     assert commands / grants < 3
+    reaches(share, least_share, "share of the possible")
 
 
 @pytest.mark.proof

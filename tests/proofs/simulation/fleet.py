@@ -1,5 +1,6 @@
 """Run a scenario and say what the witness saw."""
 
+import math
 import random
 from collections.abc import Callable
 
@@ -182,7 +183,10 @@ class Fleet:
         unheard_s = (network.lost + network.tail) * PATIENCE_S  # nobody is told when an uncertain end's place is free
         by_tokens = limits.calls / (limits.per_s + held_s)
         by_places = limits.parallel / (held_s + handing_over_s + unheard_s)
-        return seen / (watched_s * min(by_tokens, by_places))
+        by_ledger = (
+            1 / (2 * network.ledger_s) if network.ledger_s else math.inf
+        )  # one grant a question, one wakes the next
+        return seen / (watched_s * min(by_tokens, by_places, by_ledger))
 
 
 def simulate(scenario: Scenario, **mutants: object) -> Outcome:
