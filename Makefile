@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 ROWS ?= 100000
 FILE ?=
 
-.PHONY: demo test format lint types contracts tests proof bench clean help
+.PHONY: demo test format lint types contracts tests proof fleet bench clean help
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/'
@@ -36,8 +36,11 @@ contracts: $(VENV)/.dev ## who may import whom
 tests: $(VENV)/.dev ## the tests, without the slow proofs
 	$(BIN)/python -m pytest -m "not proof" -n 2 -q
 
-proof: $(VENV)/.dev ## the slow proofs: load, cancellation, simulation
-	$(BIN)/python -m pytest -m proof -q -s
+proof: $(VENV)/.dev ## the slow proofs: load, cancellation
+	$(BIN)/python -m pytest -m "proof and not fleet" -q -s
+
+fleet: $(VENV)/.dev ## the slow proofs of shared budgets: many processes, kills, outages, simulation
+	$(BIN)/python -m pytest -m "proof and fleet" -q -s -ra
 
 bench: $(VENV)/.dev ## benchmarks; writes benchmarks/results/
 	$(BIN)/python -m benchmarks

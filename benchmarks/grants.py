@@ -13,7 +13,7 @@ from ongage_async import Limits
 __all__ = ["memory_per_waiter", "run"]
 
 WIDE = Limits(calls=100_000_000, per_s=60.0, parallel=10)
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0
 """A contender that would need longer for a row is not asked."""
 
 
@@ -35,8 +35,8 @@ def run(*, tiny: bool) -> list[dict[str, Any]]:
 
 def measure(make: Callable[[Limits], Contender], count: int, *, tiny: bool) -> dict[str, float]:
     """Return µs per grant: median and spread of some rounds."""
-    rounds = 2 if tiny else 5 if count < 100_000 else 3
-    each = max(1, (500 if tiny else 20_000) // count)
+    rounds = 2 if tiny else 3
+    each = max(1, (500 if tiny else 5_000) // count)
     return median_and_spread([asyncio.run(_round(make, count, each)) for _ in range(rounds)])
 
 

@@ -23,7 +23,7 @@ windows after a silence. The witness counts arrivals in every sliding window. A 
 the server would have refused.""",
     "grants": """\
 Enter and leave, when only the ten places are scarce; median (least–most) of some rounds. An empty cell would have
-taken longer than 20 s.""",
+taken longer than 10 s.""",
     "sharing": """\
 Grants per second of all processes together, each call entered and left; callers are per process. pyrate-limiter knows
 no calls in parallel, so it is asked once a call and not twice.""",

@@ -169,7 +169,7 @@ async def test_the_limits_of_a_callers_client_hold_and_it_stays_open(emulator: E
 async def test_a_callers_client_meets_broken_answers_like_our_own(emulator: Emulator, stack: str):
     emulator.faults.add("lists.page", Fault.drop(), times=1)
     emulator.faults.add("lists.page", Fault.half_body(), times=1)
-    emulator.faults.add("lists.page", Fault.delay(0.5), times=1)
+    emulator.faults.add("lists.page", Fault.delay(1.5), times=1)
     async with STACKS[stack].AsyncClient(verify=TRUST) as mine:
         once = client_of(emulator, http_client=mine, retry=ONCE, timeout_s=0.1)
         for kind in (ConnectionLostError, ConnectionLostError, ResponseTimeoutError):
@@ -274,7 +274,7 @@ BROKEN = {
     "half body": (Fault.half_body(), ConnectionLostError),
     "garbage": (Fault.garbage(), DecodeError),
     "empty": (Fault.garbage(b""), DecodeError),
-    "late": (Fault.delay(0.5), ResponseTimeoutError),
+    "late": (Fault.delay(1.5), ResponseTimeoutError),
     "drip": (Fault.drip(0.02, 2), ResponseTimeoutError),
 }
 
@@ -283,7 +283,7 @@ BROKEN = {
 async def test_a_broken_answer_is_an_error_of_its_kind_and_the_next_call_works(emulator: Emulator, broken: str):
     fault, kind = BROKEN[broken]
     emulator.faults.add("lists.page", fault, times=1)
-    async with client_of(emulator, ssl_context=TRUST, retry=ONCE, timeout_s=0.15) as ongage:
+    async with client_of(emulator, ssl_context=TRUST, retry=ONCE, timeout_s=0.5) as ongage:
         with pytest.raises(kind) as caught:
             await ongage.lists.page()
         assert caught.value.outcome is Outcome.UNKNOWN
@@ -294,7 +294,7 @@ async def test_a_broken_answer_is_an_error_of_its_kind_and_the_next_call_works(e
 @pytest.mark.parametrize("broken", ["drop", "half body", "late"])
 async def test_a_read_that_broke_is_made_again(emulator: Emulator, broken: str):
     emulator.faults.add("lists.page", BROKEN[broken][0], times=1)
-    async with client_of(emulator, ssl_context=TRUST, retry=SOON, timeout_s=0.15) as ongage:
+    async with client_of(emulator, ssl_context=TRUST, retry=SOON, timeout_s=0.5) as ongage:
         assert (await ongage.lists.page()).total == 1
 
 

@@ -141,6 +141,8 @@ def pytester_run(tmp_path):
         test.write_text("\n".join(line[8:] for line in source.splitlines()))
         plugin = [
             "-p",
+            "no:ongage_emulator",  # the same plugin by its entry point, where the library is installed
+            "-p",
             "ongage_async.emulator.pytest_plugin",
             "-p",
             "no:asyncio",

@@ -36,7 +36,7 @@ class StrictVendor:
 @pytest.mark.anyio
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("window", ["fixed", "sliding"])
-@pytest.mark.parametrize("limit", [120, 300, 1200, pytest.param(6000, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("limit", [120, 300, 1200, pytest.param(6000, marks=[pytest.mark.proof, pytest.mark.fleet])])
 async def test_the_limit_is_found_and_then_used(limit: int, window: str):
     vendor = StrictVendor(limit, window)
     governor = Governor(Limits(calls="learn", per_s=PER_S, parallel=10))

@@ -15,6 +15,8 @@ from ongage_async.emulator import worst_overlap, worst_window
 from tests.ledgers.redis_server import RedisServer
 from tests.support import reaches
 
+pytestmark = pytest.mark.fleet
+
 ON_THE_WAY_S = 0.004  # from the server's grant to the call and from its end to the server
 
 

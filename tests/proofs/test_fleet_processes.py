@@ -24,7 +24,7 @@ from tests.support import reaches
 SCALED = Limits(300, per_s=6.0, parallel=10)
 HOURS_S = 3 * 3600.0
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.fleet]
 
 
 @define

@@ -1,7 +1,7 @@
 """Fleets of 1 to 1,000 pretended processes in virtual time, from seeds; a witness at the server's side judges.
 
 `make test` plays a few small seeds; the proofs play a thousand fresh ones and ten whole days. A seed that fails replays
-by `python -m tests.proofs.simulation SEED`.
+by `python -m tests.proofs.simulation --calls N SEED`, N as the test tells.
 """
 
 import math
@@ -23,6 +23,8 @@ from ongage_async.governor._rules import Account, Lease, Wait
 from tests.proofs.simulation import Outcome, Scenario, simulate
 from tests.proofs.simulation.mutants import ACCOUNTS, SendsOnItsOwn, SendsWhatIsStale
 from tests.proofs.simulation.scenario import Fault, Foreign, Network
+
+pytestmark = pytest.mark.fleet
 
 CALLS_SMALL, CALLS_PROOF = 400, 1000
 DAY_S = 86_400.0
@@ -60,7 +62,7 @@ def play(seeds: range, calls: int) -> int:
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         verdicts = list(pool.imap_unordered(partial(verdict, calls=calls), seeds, chunksize=4))
     red = [text for _, violations, text, _ in verdicts if violations]
-    assert not red, "\n".join(["replay with python -m tests.proofs.simulation SEED", *red])
+    assert not red, "\n".join([f"replay with python -m tests.proofs.simulation --calls {calls} SEED", *red])
     return sum(seen for *_, seen in verdicts)
 
 

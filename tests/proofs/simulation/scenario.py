@@ -117,7 +117,7 @@ class Scenario:
         )
 
     @classmethod
-    def from_seed(cls, seed: int, calls: int = 3000) -> "Scenario":
+    def from_seed(cls, seed: int, calls: int = 1000) -> "Scenario":
         """Draw a scenario.
 
         Args:
