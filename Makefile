@@ -42,7 +42,7 @@ proof: $(VENV)/.dev ## the slow proofs: load, cancellation
 fleet: $(VENV)/.dev ## the slow proofs of shared budgets: many processes, kills, outages, simulation
 	$(BIN)/python -m pytest -m "proof and fleet" -q -s -ra
 
-bench: $(VENV)/.dev ## benchmarks; writes benchmarks/results/
+bench: $(VENV)/.bench ## benchmarks; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
 
 $(VENV)/.python:
@@ -58,6 +58,11 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.demo requirements-dev.txt
 	@echo "Installing what the tests need ..."
 	@$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev requirements-bench.txt
+	@echo "Installing what is measured ..."
+	@$(PIP) --requirement requirements-bench.txt
 	@touch $@
 
 clean: ## remove what was made
