@@ -23,20 +23,21 @@ def run(*, tiny: bool) -> list[dict[str, Any]]:
     rows = []
     for name, make in CONTENDERS.items():
         row: dict[str, Any] = {"µs per grant": name}
-        last_us = 0.0
+        last_us = 1000.0
         for count in waiters:
             if last_us * count / 1e6 < PATIENCE_S:
-                row[f"{count:,} waiters"] = measured = measure(make, count, tiny=tiny)
+                row[f"{count:,} waiters"] = measured = measure(make, count, last_us, tiny=tiny)
                 last_us = measured["median"]
         rows.append(row)
         print(row, flush=True)
     return rows
 
 
-def measure(make: Callable[[Limits], Contender], count: int, *, tiny: bool) -> dict[str, float]:
+def measure(make: Callable[[Limits], Contender], count: int, expected_us: float, *, tiny: bool) -> dict[str, float]:
     """Return µs per grant: median and spread of some rounds."""
     rounds = 2 if tiny else 3
-    each = max(1, (500 if tiny else 5_000) // count)
+    grants = min(500 if tiny else 5_000, 1e6 / max(1.0, expected_us))  # about a second a round
+    each = max(1, int(grants) // count)
     return median_and_spread([asyncio.run(_round(make, count, each)) for _ in range(rounds)])
 
 

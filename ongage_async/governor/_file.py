@@ -23,7 +23,7 @@ from ongage_async.errors import ConfigurationError
 from ongage_async.governor import _file_place as place
 from ongage_async.governor._file_join import CLOCKS, CLOCKS_S, Newcomer
 from ongage_async.governor._file_state import State
-from ongage_async.governor._file_store import Store, check_limits
+from ongage_async.governor._file_store import CAN_TELL, Store, check_limits
 from ongage_async.governor._file_wake import Bell, Heart, lock, soon
 from ongage_async.governor._ledger import LedgerLostError
 from ongage_async.governor._rules import Account, End, Lease, Pause, Wait
@@ -273,7 +273,7 @@ class FileLedger:
         self._looked_round_at = now
         dead = [name for name in state.peers if not self._lives(state, name, now)]
         for name in dead:
-            state.drop(name)
+            self._forget(state, name, now)
         return bool(dead)
 
     def _lives(self, state: State, name: str, now: float) -> bool:
@@ -281,6 +281,13 @@ class FileLedger:
         return name == self._name or (
             peer is not None and self._store is not None and self._store.is_alive(name, now - peer.heard_at)
         )
+
+    def _forget(self, state: State, name: str, now: float) -> None:
+        """Forget a member that does not live; its calls have ended if the kernel says so, not if it is merely silent."""
+        if CAN_TELL:
+            state.bury(name, now)
+        else:
+            state.drop(name)
 
     def _next(self, state: State, now: float) -> int | None:
         """Return the port of the member to be woken; 0 if it is this one, None if it is nobody."""
@@ -290,7 +297,7 @@ class FileLedger:
                 return None
             if self._lives(state, name, now):
                 return 0 if name == self._name else state.peers[name].port or None
-            state.drop(name)
+            self._forget(state, name, now)
         return 0
 
     def _leave(self, state: State, now: float) -> int | None:

@@ -63,7 +63,7 @@ class Newcomer:
         boot = place.boot_number()
         state = self._state_of(store, boot, now)
         for other in [n for n, p in state.peers.items() if n != self.name and not store.is_alive(n, now - p.heard_at)]:
-            state.drop(other)
+            state.drop(other)  # alive perhaps, and not yet back in a file that was made anew
         if lost is not None:
             state.account.open.update({lease.id: lease for lease in lost if lease.member == self.name})
             state.account._first_expiry = -math.inf

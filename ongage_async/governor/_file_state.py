@@ -90,8 +90,13 @@ class State:
         self.peers[name] = Peer(port, now)
 
     def drop(self, name: str) -> None:
-        """Forget a member; its leases run out by themselves, since the vendor may be at them still."""
+        """Forget a member; its leases run out by themselves, since its calls may be open still."""
         self.account.members.pop(name, None)
+        self.peers.pop(name, None)
+
+    def bury(self, name: str, now: float) -> None:
+        """Forget a member whose process has certainly ended."""
+        self.account.bury(name, now)
         self.peers.pop(name, None)
 
     def first_in_line(self, now: float) -> str | None:

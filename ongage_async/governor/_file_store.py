@@ -144,12 +144,12 @@ class Store:
 
     def claim(self, name: str) -> None:
         """Show others that the member lives, for as long as this process has the file open."""
-        if _CAN_TELL:
+        if CAN_TELL:
             fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _byte(fcntl.F_WRLCK, name))
 
     def resign(self, name: str) -> None:
         """Take that back, so that the member can claim it on the same file opened anew."""
-        if _CAN_TELL:
+        if CAN_TELL:
             fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _byte(fcntl.F_UNLCK, name))
 
     def is_alive(self, name: str, heard_s: float) -> bool:
@@ -159,7 +159,7 @@ class Store:
             name: The member.
             heard_s: Seconds since it was last heard of: what counts where the kernel cannot tell.
         """
-        if not _CAN_TELL:
+        if not CAN_TELL:
             return heard_s < _FORGET_S
         answer = fcntl.fcntl(self._fd, fcntl.F_OFD_GETLK, _byte(fcntl.F_WRLCK, name))
         return bool(struct.unpack_from("h", answer)[0] != fcntl.F_UNLCK)
@@ -261,7 +261,9 @@ class Store:
             done += count
 
 
-_CAN_TELL = sys.platform == "linux" and sys.maxsize > 2**32
+CAN_TELL = sys.platform == "linux" and sys.maxsize > 2**32
+"""Whether the kernel says if another process lives."""
+
 _FORGET_S = 60.0
 """Where the kernel cannot tell whether a process lives, a member that was not heard of for so long is forgotten."""
 

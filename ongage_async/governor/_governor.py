@@ -33,6 +33,9 @@ UNWOKEN_S = 5.0
 
 log = logging.getLogger("ongage_async")
 
+UNTOLD_S = 60.0
+"""How long an answer may take at the longest, unless somebody said otherwise."""
+
 SPARE = 0.05
 """A window counts as full when no more than this share of its tokens is left."""
 
@@ -103,7 +106,7 @@ class Governor:
         self._learner = Learner() if self.limits.learn else None
         self._learning_from = -math.inf
         self._max_waiting = max_waiting
-        self._lease_s = 60.0 + margin_s
+        self._longest_s: float | None = None
         self._margin_s = margin_s
         self._queues = {lane: Queue() for lane in Lane}
         self._tally = {lane: LaneTally() for lane in Lane}
@@ -130,8 +133,20 @@ class Governor:
         return lambda: self._listeners.remove(listener)
 
     def outlive(self, timeout_s: float) -> None:
-        """Make the leases of calls outlive the longest answer that a client waits for; clients say so."""
-        self._lease_s = max(self._lease_s, timeout_s + self._margin_s)
+        """Make the leases of calls outlive the longest answer that anybody waits for; clients say so.
+
+        A lease is how long the call of a process that vanished stays counted: the shorter the answers may be, the
+        sooner its place is free again. Until somebody says so, answers are taken to come within 60 s.
+
+        Args:
+            timeout_s: How long an answer is waited for. With clients, and calls of your own that take longer than
+                theirs, say it yourself.
+        """
+        self._longest_s = max(self._longest_s or 0.0, timeout_s)
+
+    @property
+    def _lease_s(self) -> float:
+        return (UNTOLD_S if self._longest_s is None else self._longest_s) + self._margin_s
 
     async def acquire(self, lane: Lane = Lane.NORMAL, *, max_wait_s: float | None = None, tenant: str = "") -> Permit:
         """Wait for the right to send one call.
@@ -297,8 +312,11 @@ class Governor:
         if queue.waiting == 1:
             self._wake()
         try:
-            with anyio.move_on_after(math.inf if max_wait_s is None else max_wait_s):
+            if max_wait_s is None:  # a scope costs more than all the rest of the line
                 await waiter.woken.wait()
+            else:
+                with anyio.move_on_after(max_wait_s):
+                    await waiter.woken.wait()
         except BaseException:
             await self._abandon(queue, waiter)
             raise

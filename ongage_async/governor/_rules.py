@@ -396,6 +396,12 @@ class Account:
             self.strikes = 0
         return None
 
+    def bury(self, member: str, now: float) -> None:
+        """Forget a member whose end is certain: with it ended its connections, so its calls ended without an answer."""
+        for lease in [lease for lease in self.open.values() if lease.member == member]:
+            self.give_back(lease, End.UNCERTAIN, now)
+        self.members.pop(member, None)
+
     def _refused(self, lease: Lease, now: float, used: int, retry_after_s: float | None, stretch: float) -> Pause:
         """Move the hold-off forward. A call granted before the last one was set belongs to its burst."""
         is_new = lease.granted_at > self._hold_set_at

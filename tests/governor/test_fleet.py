@@ -138,6 +138,18 @@ def test_a_lease_that_ran_out_frees_its_place_and_its_token_comes_home_a_window_
     assert account.tokens_free == 1
 
 
+def test_the_calls_of_a_member_that_has_ended_count_like_calls_without_an_answer():
+    account = Account(Limits(3, 60.0, 2), margin_s=10.0)
+    for member in ("a", "a", "b"):
+        account.take({Lane.NORMAL: 1}, 0.0, member=member, lease_s=70.0)
+    account.bury("a", 5.0)
+    assert (account.places_taken, account.tokens_free, [*account.members]) == (2, 1, ["b"])
+    account.settle(15.0)
+    assert (account.places_taken, account.tokens_free) == (0, 1)
+    account.settle(75.0)
+    assert account.tokens_free == 3
+
+
 def test_a_lost_lease_that_comes_back_frees_nobody_elses_place():
     account = Account(Limits(10, 60.0, 1))
     lost = account.take({Lane.NORMAL: 1}, 0.0, member="a", lease_s=15.0)

@@ -1,6 +1,7 @@
 """The queue in front of the account: order, refusal, cancellation, foretelling. In virtual time, on both loops."""
 
 import random
+from collections.abc import Mapping
 
 import anyio
 import pytest
@@ -8,7 +9,8 @@ from anyio.lowlevel import checkpoint
 
 from ongage_async.config import Lane, Limits
 from ongage_async.errors import BudgetError, ConfigurationError
-from ongage_async.governor import End, Governor, Permit
+from ongage_async.governor import End, Governor, MemoryLedger, Permit
+from ongage_async.governor._rules import Lease, Wait
 
 pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
@@ -257,3 +259,26 @@ async def test_a_call_that_lasts_keeps_its_place_for_as_long_as_it_lasts():
         await anyio.sleep(1000)
         with pytest.raises(BudgetError):
             await governor.acquire(max_wait_s=0.0)
+
+
+class LeaseLog(MemoryLedger):
+    """Note for how long each lease is asked for."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        self.leases_s: list[float] = []
+
+    async def take(self, asks: Mapping[Lane, int], lease_s: float) -> Lease | Wait:
+        self.leases_s.append(lease_s)
+        return await super().take(asks, lease_s)
+
+
+async def test_a_lease_lasts_as_long_as_the_longest_answer_that_a_client_waits_for():
+    """A process that vanished blocks its places for no longer than that; untold, for a minute and the margin."""
+    ledger = LeaseLog(Limits())
+    governor = Governor(ledger=ledger, margin_s=10.0)
+    for outlive_s in (None, 5.0, 30.0, 20.0):
+        if outlive_s is not None:
+            governor.outlive(outlive_s)
+        await (await governor.acquire()).give_back(End.ANSWERED)
+    assert ledger.leases_s == [70.0, 15.0, 40.0, 40.0]

@@ -61,8 +61,8 @@ class Fleet:
         self.governors = []
         for number in range(size):
             guarded = GuardedLedger(ledger.member(str(number)), limits, on_loss, self.events.append)  # type: ignore[arg-type]
-            governor = Governor(limits, ledger=guarded)
-            governor._lease_s = 5.0
+            governor = Governor(limits, ledger=guarded, margin_s=4.0)
+            governor.outlive(1.0)
             self.governors.append(governor)
         self.arrived: list[float] = []
         self.departed: list[float] = []

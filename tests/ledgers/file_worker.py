@@ -108,7 +108,7 @@ def kills(path: str, log: str, times: str) -> None:
         state = store.load() if store is not None else None
         if store is not None and state is not None:
             found.append([*map(str, state.account.open)])
-            totals = [len(state.account.open), len(state.dates)]
+            totals = [len(state.account.open), len(state.dates) + len(state.account._late_tokens)]
             store.close()
     print(json.dumps({"open": found, "totals": totals}))
 
@@ -146,8 +146,8 @@ def wait(url: str) -> None:
     async def main() -> None:
         ledger = FileLedger(url, Limits(100, 60, 1), KEY, margin_s=1.0)
         await ledger.start(lambda: None)
-        await ledger.take({Lane.NORMAL: 1}, 0.4)
-        await ledger.take({Lane.NORMAL: 5}, 0.4)
+        await ledger.take({Lane.NORMAL: 1}, 70.0)
+        await ledger.take({Lane.NORMAL: 5}, 70.0)
         print("waits", flush=True)
         signal.pause()
 

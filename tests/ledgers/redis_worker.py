@@ -17,7 +17,7 @@ async def main(url: str, account: str, calls: str, per_s: str, parallel: str, ma
     governor = Governor(limits, ledger=RedisLedger(url, limits, account, margin_s=float(margin_s)), max_waiting=100)
     chance = random.Random(os.getpid())
     out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    governor._lease_s = 0.5 + float(margin_s)  # scaled down like the rest: no call is open for longer
+    governor.outlive(0.5)  # scaled down like the rest: no call is open for longer
     await governor.start()
 
     async def work() -> None:

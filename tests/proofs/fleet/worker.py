@@ -17,6 +17,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--credentials", nargs=3, required=True)
     parser.add_argument("--limits", nargs=3, type=float, required=True)
     parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--margin-s", type=float, default=1.0, help="scaled by ten, like the window of the proofs")
+    parser.add_argument("--timeout-s", type=float, default=5.0)
     parser.add_argument("--callers", type=int, default=10)
     parser.add_argument("--forks", type=int, default=0)
     parser.add_argument("--lane", default="NORMAL")
@@ -61,9 +63,25 @@ async def work(client: Any, given: argparse.Namespace) -> None:
             else:
                 os.write(log, f"{time.perf_counter() - asked_at:.4f}\n".encode())
 
+    async def leave_when_orphaned(parent: int) -> None:
+        while os.getppid() == parent:  # noqa: ASYNC110 - nobody tells of a death
+            await anyio.sleep(1.0)
+        os._exit(0)
+
     async with client as ongage, anyio.create_task_group() as tasks:
+        tasks.start_soon(leave_when_orphaned, os.getppid())
         for _ in range(given.callers):
             tasks.start_soon(caller, ongage.with_options(lane=lane))
+
+
+def governor(url: str, limits: Any, margin_s: float) -> Any:
+    """Make what the URL alone would make, with another margin."""
+    from ongage_async.governor import Governor
+    from ongage_async.governor._file import FileLedger
+    from ongage_async.governor._redis import RedisLedger
+
+    kind = FileLedger if url.startswith("file:") else RedisLedger
+    return Governor(limits, ledger=kind(url, limits, "fleet", margin_s=margin_s), margin_s=margin_s)
 
 
 def main() -> None:
@@ -77,9 +95,8 @@ def main() -> None:
     client = OngageClient(
         Credentials(*given.credentials),
         base_url=given.base_url,
-        governor=given.ledger,
-        limits=Limits(int(calls), per_s, int(parallel)),
-        timeout_s=5.0,
+        governor=governor(given.ledger, Limits(int(calls), per_s, int(parallel)), given.margin_s),
+        timeout_s=given.timeout_s,
     )
     for _ in range(given.forks - 1):  # after the import, with the client made: as preloading servers do
         if os.fork() == 0:
