@@ -283,7 +283,7 @@ class FileLedger:
         )
 
     def _forget(self, state: State, name: str, now: float) -> None:
-        """Forget a member that does not live; its calls have ended if the kernel says so, not if it is merely silent."""
+        """Forget a member that does not live; its calls have ended if the kernel says so, else it is merely silent."""
         if CAN_TELL:
             state.bury(name, now)
         else:
