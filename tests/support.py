@@ -1,5 +1,10 @@
 """What several test rooms need: the library's credentials from an emulator, and clients for it."""
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,9 +25,25 @@ def client_of(emulator: Emulator, *, limits: Limits | None = None, **options: An
 
 
 def reaches(measured: float, goal: float, what: str) -> None:
-    """Hold a measured speed against its goal; falling short is shown with its figure as an expected failure.
+    """Hold a measured speed of real processes against its goal.
 
-    For speeds of real processes only, which a busy machine slows down. What must never happen is asserted.
+    A machine that is busy with something else slows them down: a speed within a fifth of its goal is shown with its
+    figure as an expected failure, a lower one fails. What must never happen is asserted.
     """
+    assert measured >= 0.8 * goal, f"{what}: {measured:.3f}, the goal is {goal}"
     if measured < goal:
         pytest.xfail(f"{what}: {measured:.3f} of the goal {goal}")
+
+
+@contextmanager
+def memory_folder(otherwise: Path) -> Iterator[Path]:
+    """Have a folder in memory, where the system has such a place.
+
+    For tests in which programs die and disks do not: having a line of a journal on the disk takes 13 ms, there 1 ms.
+    """
+    place = Path("/dev/shm")
+    if not os.access(place, os.W_OK):
+        yield otherwise
+        return
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        yield Path(folder)

@@ -160,8 +160,8 @@ class FileLedger:
         """Change the limits for everybody, and wake everybody."""
         check_limits(limits)
 
-        def rule(state: State, _: float) -> list[int]:
-            state.account.limits = limits
+        def rule(state: State, now: float) -> list[int]:
+            state.account.change_limits(limits, now)
             return self._everybody(state)
 
         ports = await self._ask(rule)

@@ -101,10 +101,12 @@ class Newcomer:
         if mine.learn:
             mine = Limits(theirs.calls, mine.per_s, mine.parallel)
         if all(other == self.name for other in account.members):
-            account.limits, account.margin_s, account.reserve = mine, self.margin_s, self.reserve
+            account.change_limits(mine, now)
+            account.margin_s, account.reserve = self.margin_s, self.reserve
             return
-        account.limits = Limits(
-            min(mine.calls, theirs.calls), max(mine.per_s, theirs.per_s), min(mine.parallel, theirs.parallel)
+        account.change_limits(
+            Limits(min(mine.calls, theirs.calls), max(mine.per_s, theirs.per_s), min(mine.parallel, theirs.parallel)),
+            now,
         )
         account.margin_s = max(account.margin_s, self.margin_s)
         account.reserve = min(max(account.reserve, self.reserve), account.limits.calls - 1)

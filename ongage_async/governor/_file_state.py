@@ -45,12 +45,16 @@ class Dates(deque[float]):
         while self.head < head:
             self.popleft()
 
-    def replace(self, dates: Iterable[float]) -> None:
-        """Drop all and add `dates`."""
-        self.clear()
+    def clear(self) -> None:
+        """Drop all."""
+        super().clear()
         self.head = self.tail
+
+    def extend(self, dates: Iterable[float]) -> None:
+        """Add several."""
+        before = len(self)
         super().extend(dates)
-        self.tail += len(self)
+        self.tail += len(self) - before
 
 
 @define
@@ -139,7 +143,8 @@ class State:
             account._late_places = [now + account.margin_s] * uncertain
             account._late_tokens = [now + account.margin_s + per_s] * min(uncertain, account.limits.calls)
         rest = account.limits.calls - len(account.open) - len(account._late_tokens)
-        self.dates.replace([now + per_s] * max(0, rest))
+        self.dates.clear()
+        self.dates.extend([now + per_s] * max(0, rest))
 
     def rebooted(self, boot: float, now: float) -> None:
         """Begin the time of a new boot. What was written last may be missing: everything counts as out."""

@@ -173,7 +173,7 @@ class MemoryLedger:
 
     async def set_limits(self, limits: Limits) -> None:
         """Change the limits at once."""
-        self._shared.account.limits = limits
+        self._shared.account.change_limits(limits, self.now())
         for wake in self._shared.wakes.values():
             wake()
 

@@ -10,7 +10,8 @@ import math
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -95,7 +96,7 @@ class RedisLedger:
         self._address = Address(url)
         self._script = said.Script(account_key, limits, margin_s, reserve)
         self._margin_s, self._reserve = margin_s, reserve
-        self.name = secrets.token_hex(8)
+        self.name, self._named_in = secrets.token_hex(8), os.getpid()
         self._wake: Callable[[], None] = lambda: None
         self._home: tuple[int, object] | None = None
         self._wire: Wire | None = None
@@ -119,7 +120,8 @@ class RedisLedger:
         """Make ourselves known, and listen for being woken."""
         self._wake = wake
         self._stop_listening()  # after a loss the old connection may be deaf
-        answer = await self._owned(self._join)
+        self._settle_in()
+        answer = await self._yard.start(self._join).wait()
         self._listen()
         return said.read_limits(answer.words)
 
@@ -130,8 +132,9 @@ class RedisLedger:
     async def take(self, asks: Mapping[Lane, int], lease_s: float) -> Lease | Wait:
         """Ask the server; if the caller is cancelled meanwhile, what was granted goes back unspent."""
         caller = _Caller()
+        granted = partial(self._granted, caller, lease_s, time.monotonic())
         try:
-            return await self._owned(self._take, asks, lease_s, caller)
+            return await self._ask_for(granted, "take", *said.take_args(asks, lease_s))
         except BaseException:
             caller.gone = True
             if caller.lease is not None:
@@ -142,24 +145,30 @@ class RedisLedger:
         self, lease: Lease, end: End, *, retry_after_s: float | None = None, stretch: float = 1.0
     ) -> Pause | None:
         """Take a lease back; goes on when the caller is cancelled, and may be tried again after a loss."""
-        return await self._owned(self._give_back, lease, end, retry_after_s, stretch)
+        self._settle_in()
+        held = self._held.get(lease.id)
+        if held is None or lease.member != self.name:
+            return None
+        held.is_ending = True
+        args = said.give_back_args(lease, end, held.known_in, retry_after_s=retry_after_s, stretch=stretch)
+        return await self._ask_for(partial(self._taken_back, lease), "give_back", *args)
 
     async def look(self) -> Account:
         """Return a copy of the account. Cost: the dates of all tokens that are out come over the wire."""
-        answer = await self._owned(self._ask, "look")
+        answer = await self._ask("look")
         return said.read_account(answer, self._margin_s, self._reserve)
 
     async def hold(self, for_s: float) -> None:
         """Hold all calls of the account for so many seconds."""
-        await self._owned(self._ask, "hold", f"{for_s:.17g}")
+        await self._ask("hold", f"{for_s:.17g}")
 
     async def resume(self) -> None:
         """End every pause; all who wait are woken."""
-        await self._owned(self._ask, "resume")
+        await self._ask("resume")
 
     async def set_limits(self, limits: Limits) -> None:
         """Change the limits for everybody at once."""
-        await self._owned(self._ask, "set_limits", *said.limits_args(limits))
+        await self._ask("set_limits", *said.limits_args(limits))
         self._script.declare(limits)
 
     async def aclose(self) -> None:
@@ -172,17 +181,12 @@ class RedisLedger:
             if self._heart is not None:
                 self._heart.cancel()
             with contextlib.suppress(LedgerLostError):
-                await self._owned(self._ask, "leave")
+                await self._ask("leave")
             if self._wire is not None:
                 await self._wire.aclose()
         self._wire = self._home = None
 
     # -- asking -----------------------------------------------------------------------------------------------------
-
-    async def _owned(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
-        """Do the work in a task of our own, so that no connection is ever cancelled in the middle of an answer."""
-        self._settle_in()
-        return await self._yard.start(work, *args).wait()
 
     def _settle_in(self) -> None:
         """Open connections in this process and event loop; a forked child is a member of its own."""
@@ -192,17 +196,20 @@ class RedisLedger:
         old, self._home, yard = self._home, home, self._yard
         if old is not None:
             self._yard, self._ear, self._heart, self._is_joining = Yard(), None, None, False
-        if old is not None and old[0] != home[0]:
+        if self._named_in != home[0]:  # forked, perhaps before anything was opened
             _LEFT_BEHIND.append((self._wire, yard))
-            self.name = secrets.token_hex(8)
+            self.name, self._named_in = secrets.token_hex(8), home[0]
             self._held = {}
         self._wire = open_wire(self._address)
         if old is not None:
             self._listen()
 
     async def _ask(self, op: str, *args: str) -> said.Answer:
-        """Run the script and learn what its answer tells by the way."""
-        assert self._wire is not None  # noqa: S101 - `_settle_in` was there
+        return await self._ask_for(lambda answer: answer, op, *args)
+
+    async def _ask_for(self, heard: Callable[[said.Answer], T], op: str, *args: str) -> T:
+        """Run the script; its answer is heard even if the caller is cancelled meanwhile."""
+        self._settle_in()
         sent_at = time.monotonic()
         if sent_at - self._heard_at > said.KEEP_S / 2:
             self._generation = ""  # so long ago that it may have been forgotten in order
@@ -215,7 +222,19 @@ class RedisLedger:
             expected=self._clock.now() if self._generation else None,
             now=self._told and self._told(),
         )
-        answer = said.Answer.read(await self._wire.run(self._script, words))
+
+        def learn(raw: Any) -> T:
+            answer = said.Answer.read(raw)
+            self._learn(answer, sent_at)
+            if answer.is_strange and op not in {"join", "leave"}:
+                self._join_soon()
+            return heard(answer)
+
+        assert self._wire is not None  # noqa: S101 - `_settle_in` was there
+        return await self._wire.run(self._script, words, learn)
+
+    def _learn(self, answer: said.Answer, sent_at: float) -> None:
+        """Take in what every answer tells by the way."""
         self._heard_at = time.monotonic()
         self._clock.measure(answer.now, sent_at, self._heard_at)
         if answer.generation != self._generation and sent_at >= self._learnt_at:  # else it was overtaken by a newer one
@@ -223,19 +242,13 @@ class RedisLedger:
         if answer.generation == self._generation:
             self._last_id = max(self._last_id, answer.last_id)
             self._learnt_at = max(self._learnt_at, sent_at)
-        if answer.is_strange and op not in {"join", "leave"}:
-            self._join_soon()
-        return answer
 
-    async def _take(self, asks: Mapping[Lane, int], lease_s: float, caller: _Caller) -> Lease | Wait:
-        sent_at = time.monotonic()
-        name = self.name
-        answer = await self._ask("take", *said.take_args(asks, lease_s))
-        decision = said.read_decision(answer, name, lease_s)
+    def _granted(self, caller: _Caller, lease_s: float, sent_at: float, answer: said.Answer) -> Lease | Wait:
+        decision = said.read_decision(answer, self.name, lease_s)
         if isinstance(decision, Lease):
             self._held[decision.id] = _Held(decision, answer.generation, lease_s, sent_at)
             if caller.gone:
-                await self._return_unspent(decision)
+                self._yard.start(self._return_unspent, decision)
             elif self._heart is None:
                 self._heart = anyio.CancelScope()
                 self._yard.start(self._beat, self._heart)
@@ -244,17 +257,11 @@ class RedisLedger:
 
     async def _return_unspent(self, lease: Lease) -> None:
         try:
-            await self._give_back(lease, End.UNSENT, None, 1.0)
+            await self.give_back(lease, End.UNSENT)
         except LedgerLostError:
             self._held.pop(lease.id, None)  # it runs out by itself
 
-    async def _give_back(self, lease: Lease, end: End, retry_after_s: float | None, stretch: float) -> Pause | None:
-        held = self._held.get(lease.id)
-        if held is None or lease.member != self.name:
-            return None
-        held.is_ending = True
-        args = said.give_back_args(lease, end, held.known_in, retry_after_s=retry_after_s, stretch=stretch)
-        answer = await self._ask("give_back", *args)
+    def _taken_back(self, lease: Lease, answer: said.Answer) -> Pause | None:
         self._held.pop(lease.id, None)
         if answer.words[0] == "1":
             self._wake()

@@ -38,15 +38,21 @@ KEEP_S = 3600.0
 
 KEEP_MOST_S = 30 * 86400.0
 
+DEAF = 10
+"""How many of a line who do not listen, being dead, are passed over to wake one who does."""
+
 _NAMES = ("state", "home", "places", "open", "members", "names", "fresh", "line0", "line1", "line2")
 
 
-_RULES = "PASSED_OVER CATCH_UP CATCH_UP_S SQUEEZE SQUEEZE_FULL LEAST_SHARE CREEP_WINDOWS TURN_S PATIENCE_S FORGET_S"
+_RULES = (
+    "PASSED_OVER CATCH_UP CATCH_UP_S SQUEEZE SQUEEZE_FULL LEAST_SHARE CREEP_WINDOWS TURN_S PATIENCE_S "
+    "SECONDS_PATIENCE_S FORGET_S"
+)
 
 
 def _constants() -> str:
     values = {name: getattr(_rules, name) for name in _RULES.split()}
-    values |= {"LEAP_S": LEAP_S, "KEEP_S": KEEP_S, "KEEP_MOST_S": KEEP_MOST_S}
+    values |= {"LEAP_S": LEAP_S, "KEEP_S": KEEP_S, "KEEP_MOST_S": KEEP_MOST_S, "DEAF": DEAF}
     ladder = ", ".join(map(repr, _rules.VENDOR_LADDER_S))
     return (
         f"local C = {{{', '.join(f'{name} = {value!r}' for name, value in values.items())}, LADDER = {{{ladder}}}}}\n"
@@ -98,6 +104,8 @@ class Script:
         self.text = _constants() + "\n".join(texts)
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         self.keys: Sequence[bytes] = [f"{{ongage:{account_key}}}:{name}".encode() for name in _NAMES]
+        command = (b"EVALSHA", self.sha.encode(), b"%d" % len(self.keys), *self.keys)
+        self._head = b"*%d\r\n%b" % (len(command) + 1, b"".join(map(_packed, command)))
         self._prefix = f"{{ongage:{account_key}}}:"
         self._policy = [_text(margin_s), _text(reserve)]
         self.declare(limits)
@@ -106,6 +114,10 @@ class Script:
         """Say from now on that the account allows `limits`."""
         self.limits = limits
         self._own = " ".join((*self._policy, *limits_args(limits)))
+
+    def packed(self, words: str) -> bytes:
+        """Return the command that runs the script, as it goes over the wire."""
+        return self._head + _packed(words.encode())
 
     def channels(self, member: str) -> tuple[str, str]:
         """Return the channel of this member, and the one of all."""
@@ -134,6 +146,10 @@ class Script:
         """
         times = ("-" if now is None else _text(now), "-" if expected is None else _text(expected))
         return " ".join([op, times[0], member, generation or "-", str(seen_id), times[1], self._own, *args])
+
+
+def _packed(word: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(word), word)
 
 
 def _text(value: float) -> str:

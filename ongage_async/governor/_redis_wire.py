@@ -4,18 +4,21 @@ redis-py speaks asyncio only. Under trio its blocking client runs in worker thre
 a command, which is small beside a network. The only file that imports `redis`.
 """
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
 
+from ongage_async._tasks import Yard
 from ongage_async.errors import ConfigurationError
 from ongage_async.governor._ledger import LedgerLostError
+from ongage_async.governor._redis_line import Exchange, Line
 
 try:
     import redis
@@ -28,6 +31,8 @@ except ImportError as error:
     raise ConfigurationError("a ledger at redis:// needs redis-py: pip install 'ongage-async[redis]'") from error
 
 __all__ = ["Address", "Subscription", "Wire", "open_wire"]
+
+T = TypeVar("T")
 
 CONNECT_S, ANSWER_S = 2.0, 2.0
 CONNECTIONS = 4
@@ -85,7 +90,7 @@ class Address:
         return LedgerLostError(f"the ledger at {self._shown} failed: {said}")
 
 
-_REASONS: Sequence[tuple[type[Exception], str]] = (
+_REASONS: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]] = (
     (redis.AuthenticationError, "refused the user name or the password"),
     (redis.exceptions.AuthorizationError, "refused the user name or the password"),
     (redis.exceptions.NoPermissionError, "lets this user not run scripts, use its keys or its channels"),
@@ -93,7 +98,7 @@ _REASONS: Sequence[tuple[type[Exception], str]] = (
     (redis.ReadOnlyError, "is a replica that only reads"),
     (redis.exceptions.OutOfMemoryError, "is out of memory"),
     (redis.exceptions.ClusterDownError, "belongs to a cluster that is down"),
-    (redis.TimeoutError, f"did not answer within {ANSWER_S:g} s"),
+    ((redis.TimeoutError, TimeoutError), f"did not answer within {ANSWER_S:g} s"),
     (redis.ConnectionError, "cannot be reached"),
     (OSError, "cannot be reached"),
 )
@@ -106,6 +111,10 @@ class Script(Protocol):
     text: str
     sha: str
     keys: Sequence[bytes]
+
+    def packed(self, words: str) -> bytes:
+        """Return the command that runs it, as it goes over the wire."""
+        ...
 
 
 class Subscription(Protocol):
@@ -123,8 +132,17 @@ class Subscription(Protocol):
 class Wire(Protocol):
     """Connections to one server, in one event loop. All failures are `LedgerLostError`."""
 
-    async def run(self, script: Script, words: str) -> Any:
-        """Run a script; its text goes over the wire only if the server does not know it."""
+    async def run(self, script: Script, words: str, heard: Callable[[Any], T]) -> T:
+        """Run a script; its text goes over the wire only if the server does not know it.
+
+        Args:
+            script: What to run.
+            words: Its argument.
+            heard: Called with the answer, also when the caller was cancelled meanwhile; it must not suspend.
+
+        Returns:
+            What `heard` returned.
+        """
         ...
 
     async def subscribe(self, channels: Sequence[str]) -> Subscription:
@@ -142,6 +160,7 @@ class _Wire:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._node: tuple[str, int] | None = None
+        self._yard = Yard()
         self._open()
 
     def _open(self) -> None:
@@ -153,21 +172,25 @@ class _Wire:
     async def aclose(self) -> None:
         raise NotImplementedError
 
-    async def run(self, script: Script, words: str) -> Any:
-        """See `Wire`."""
+    async def run(self, script: Script, words: str, heard: Callable[[Any], T]) -> T:
+        """See `Wire`; in a task of our own, so that no connection is ever left in the middle of an answer."""
+        return cast("T", await self._yard.start(self._run, script, words, heard).wait())
+
+    async def _run(self, script: Script, words: str, heard: Callable[[Any], T]) -> T:
+        """Run a script, with all that may have to be done before it can."""
         command = ("EVALSHA", script.sha, len(script.keys), *script.keys, words)
         try:
             try:
-                return await self._send(*command)
+                return heard(await self._send(*command))
             except redis.exceptions.NoScriptError:
                 await self._send("SCRIPT LOAD", script.text)
-                return await self._send(*command)
+                return heard(await self._send(*command))
             except redis.ResponseError as error:
                 if (node := _moved_to(error)) is None:
                     raise
                 await self._move(node)
                 await self._send("SCRIPT LOAD", script.text)
-                return await self._send(*command)
+                return heard(await self._send(*command))
         except _FAILURES as error:
             if self._node is not None:
                 await self._move(None)
@@ -179,7 +202,7 @@ class _Wire:
         self._open()
 
 
-def _moved_to(error: redis.ResponseError) -> tuple[str, int] | None:
+def _moved_to(error: Exception) -> tuple[str, int] | None:
     """Return the node of a cluster that has the account; all its keys are at one."""
     if not isinstance(error, redis.exceptions.MovedError) and not str(error).startswith("MOVED "):
         return None
@@ -189,53 +212,98 @@ def _moved_to(error: redis.ResponseError) -> tuple[str, int] | None:
 
 class _AsyncioWire(_Wire):
     def _open(self) -> None:
-        kind = redis.asyncio.BlockingConnectionPool.from_url
+        kind = redis.asyncio.ConnectionPool.from_url
         retry = redis.asyncio.retry.Retry(NoBackoff(), 0)
-        pool = partial(self._address.pool, kind, self._node, retry=retry, timeout=ANSWER_S)
-        self._client: Any = redis.asyncio.Redis.from_pool(pool(max_connections=CONNECTIONS))
-        self._ear: Any = redis.asyncio.Redis.from_pool(pool(max_connections=2))
+        self._pool = self._address.pool(kind, self._node, retry=retry)
+        self._line: Line | None = None
+        self._opening: asyncio.Task[Line] | None = None
+
+    async def run(self, script: Script, words: str, heard: Callable[[Any], T]) -> T:
+        """See `Wire`; without a task of its own, as long as nothing is the matter."""
+        line = self._line
+        if line is None or not line.is_open or self._node is not None:
+            return await super().run(script, words, heard)
+        exchange = Exchange(heard, partial(self._refused, script, words))
+        await line.send(script.packed(words), exchange)
+        try:
+            return cast("T", await exchange.done)
+        except _FAILURES as error:
+            raise self._address.lost(error) from None
+
+    def _refused(self, script: Script, words: str, exchange: Exchange, error: Exception) -> None:
+        if isinstance(error, redis.exceptions.NoScriptError) or _moved_to(error):
+            self._yard.start(self._run_again, script, words, exchange)
+        else:
+            exchange.fail(error)
+
+    async def _run_again(self, script: Script, words: str, exchange: Exchange) -> None:
+        try:
+            await self._run(script, words, exchange.answer)
+        except LedgerLostError as error:
+            exchange.fail(error)
 
     async def _send(self, *words: Any) -> Any:
-        return await self._client.execute_command(*words)
+        line = self._line
+        if line is None or not line.is_open:
+            if self._opening is None:  # all who come now share one attempt, and its failure
+                self._opening = asyncio.get_running_loop().create_task(self._open_line())
+            line = await self._opening
+        exchange = Exchange(lambda raw: raw, Exchange.fail)
+        await line.send(line.pack(*words), exchange)
+        return await exchange.done
+
+    async def _open_line(self) -> Line:
+        try:
+            line = self._line = Line(await self._connected(), redis.ResponseError, ANSWER_S)
+        finally:
+            self._opening = None
+        return line
+
+    async def _connected(self) -> Any:
+        connection = self._pool.make_connection()
+        await connection.connect()
+        connection.socket_timeout = None  # who uses it looks at the clock
+        return connection
 
     async def subscribe(self, channels: Sequence[str]) -> Subscription:
         """See `Wire`."""
-        pubsub = self._ear.pubsub()
-        subscription = _AsyncioSubscription(pubsub, self._address)
-        await subscription.told(pubsub.subscribe(*channels))
-        return subscription
+        try:
+            connection = await self._connected()
+            await connection.send_command("SUBSCRIBE", *channels, check_health=False)
+        except _FAILURES as error:
+            raise self._address.lost(error) from None
+        return _AsyncioSubscription(connection, self._address)
 
     async def aclose(self) -> None:
         """See `Wire`."""
-        for client in (self._client, self._ear):
-            with contextlib.suppress(*_FAILURES):
-                await client.aclose()
+        if self._line is not None:
+            self._line.cut(ConnectionError())
 
 
-class _Subscription:
-    def __init__(self, pubsub: Any, address: Address) -> None:
-        self._pubsub, self._address = pubsub, address
+class _AsyncioSubscription:
+    def __init__(self, connection: Any, address: Address) -> None:
+        self._connection, self._address = connection, address
+        self._is_asked = False
 
-    async def told(self, work: Awaitable[Any]) -> Any:
-        try:
-            return await work
-        except _FAILURES as error:
-            await self.aclose()
-            raise self._address.lost(error) from None
-
-    async def aclose(self) -> None:
-        raise NotImplementedError
-
-
-class _AsyncioSubscription(_Subscription):
     async def next(self) -> tuple[str, bytes] | None:
-        """See `Subscription`."""
-        return _message(await self.told(self._pubsub.get_message(timeout=HEALTH_S)))
+        """See `Subscription`; a silent server is asked whether it is there."""
+        try:
+            message = await self._connection.read_response(timeout=HEALTH_S)
+            if message is None:
+                if self._is_asked:
+                    raise redis.TimeoutError
+                await self._connection.send_command("PING", check_health=False)
+            self._is_asked = message is None
+        except _FAILURES as error:
+            raise self._address.lost(error) from None
+        if message is None or message[0] not in {b"subscribe", b"message"}:
+            return None
+        return message[0].decode(), message[2] if message[0] == b"message" else b""
 
     async def aclose(self) -> None:
         """See `Subscription`."""
         with anyio.CancelScope(shield=True), contextlib.suppress(*_FAILURES):
-            await self._pubsub.aclose()
+            await self._connection.disconnect(nowait=True)
 
 
 class _ThreadWire(_Wire):
@@ -264,22 +332,29 @@ class _ThreadWire(_Wire):
                 client.close()
 
 
-class _ThreadSubscription(_Subscription):
+class _ThreadSubscription:
+    def __init__(self, pubsub: Any, address: Address) -> None:
+        self._pubsub, self._address = pubsub, address
+
+    async def told(self, work: Awaitable[Any]) -> Any:
+        try:
+            return await work
+        except _FAILURES as error:
+            await self.aclose()
+            raise self._address.lost(error) from None
+
     async def next(self) -> tuple[str, bytes] | None:
         """See `Subscription`."""
         listen = partial(self._pubsub.get_message, timeout=LISTEN_S)
-        return _message(await self.told(anyio.to_thread.run_sync(listen, abandon_on_cancel=True)))
+        raw = await self.told(anyio.to_thread.run_sync(listen, abandon_on_cancel=True))
+        if raw is None or raw["type"] not in {"subscribe", "message"}:
+            return None
+        return raw["type"], raw["data"] if raw["type"] == "message" else b""
 
     async def aclose(self) -> None:
         """See `Subscription`; a thread that still listens notices within LISTEN_S."""
         with contextlib.suppress(*_FAILURES, ValueError):
             self._pubsub.close()
-
-
-def _message(raw: Any) -> tuple[str, bytes] | None:
-    if raw is None or raw["type"] not in {"subscribe", "message"}:
-        return None
-    return raw["type"], raw["data"] if raw["type"] == "message" else b""
 
 
 def open_wire(address: Address) -> Wire:

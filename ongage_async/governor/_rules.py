@@ -37,9 +37,10 @@ SQUEEZE, SQUEEZE_FULL, LEAST_SHARE, CREEP_WINDOWS = 0.7, 0.95, 0.1, 10
 TURN_S = 0.05
 """How long a member of a fleet that is next may take to ask before those behind it go first."""
 
-PATIENCE_S = 1.0
-"""Members of a fleet that wait for somebody's answer ask again after that long, though nobody wakes them; those far
-back in the line after as long as the calls before them take at the full rate."""
+PATIENCE_S, SECONDS_PATIENCE_S = 1.0, 0.25
+"""Members of a fleet that wait for somebody's answer ask again after that long, though nobody wakes them: the second in
+a line sooner, in case the first one is dead; those far back after as long as the calls before them take at the full
+rate."""
 
 FORGET_S = 300.0
 """Members that were not heard of for that long are forgotten when a new one comes."""
@@ -292,7 +293,8 @@ class Account:
                     due = min(due, due_at + late_s)
                 ranks.append(rank)
         if math.isinf(until) and len(self.members) > 1:  # whoever is to wake this one may vanish without a word
-            until = now + max(PATIENCE_S, min(ranks, default=0) * self.limits.interval_s)
+            rank = min(ranks, default=0)
+            until = now + (SECONDS_PATIENCE_S if rank == 1 else max(PATIENCE_S, rank * self.limits.interval_s))
             until = min(until, due)  # a place that is given back before the token is home wakes nobody
         return None, until
 
@@ -349,7 +351,7 @@ class Account:
         return renewed
 
     def next_up(self, now: float) -> str | None:
-        """Return the member whose call could go now and that may not know it, to be woken."""
+        """Return the member whose call could go now and that may not know it, to be woken; it is expected at once."""
         self.settle(now)
         for lane in self._lanes_in_turn(now):
             if self.ready_at(lane) > now:
@@ -360,7 +362,10 @@ class Account:
                 if lane in member.asks and member.fresh_until >= now
             ]
             if waiting:
-                return min(waiting)[1]
+                name = min(waiting)[1]
+                member = self.members[name]
+                member.fresh_until = min(member.fresh_until, now + 2 * TURN_S)
+                return name
         return None
 
     # -- giving back ------------------------------------------------------------------------------------------------
@@ -425,6 +430,23 @@ class Account:
         self._lowered_at = self.hold_until
         self._calls = self._calls_at(self._lowered_at)
         return foreign
+
+    def change_limits(self, limits: Limits, now: float) -> None:
+        """Change what the account allows, without a burst.
+
+        Tokens that are out come home a window of the new length after their answer. In a longer window calls count
+        again whose tokens are home already, so nothing goes out until they no longer do.
+        """
+        self.settle(now)
+        by_s = limits.per_s - self.limits.per_s
+        self.limits = limits
+        if by_s:
+            dates = [date + by_s for date in self._homecoming]
+            self._homecoming.clear()
+            self._homecoming.extend(dates)
+            self._late_tokens = [date + by_s for date in self._late_tokens]
+        if by_s > 0:
+            self.hold_until = max(self.hold_until, now) + by_s
 
     def hold(self, until: float) -> None:
         """Hold all calls until `until`, by hand; a running pause is never shortened."""

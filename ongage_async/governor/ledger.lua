@@ -58,7 +58,7 @@ local function turn()
   end
   if date_of_turn == HUGE and my.count > 1 then  -- whoever is to wake this one may vanish without a word
     if least_rank == HUGE then least_rank = 0 end
-    date_of_turn = NOW + max(C.PATIENCE_S, least_rank * (S.per_s / S.calls))
+    date_of_turn = NOW + (least_rank == 1 and C.SECONDS_PATIENCE_S or max(C.PATIENCE_S, least_rank * (S.per_s / S.calls)))
     date_of_turn = min(date_of_turn, due)  -- a place that is given back before the token is home wakes nobody
   end
   return nil, date_of_turn
@@ -81,12 +81,22 @@ local function grant(lane, lease_s)
   S.opens = S.opens + 1
 end
 
+-- Wake whoever is next, once until it asks, and expect it at once. Nobody listens for the dead: then the next one is woken.
 local function wake_next()  -- returns 1 if that is me
   for _, lane in ipairs(lanes_in_turn()) do
     if S.asks[lane] > 0 and ready_at(lane, 0) <= NOW then
-      local name = call('ZRANGE', LINES[lane], 0, 0)[1]
-      if name == me then return 1 end
-      if name then call('PUBLISH', PREFIX .. 'wake:' .. name, 'ask') end
+      for place, name in ipairs(call('ZRANGE', LINES[lane], 0, C.DEAF)) do
+        if place == 1 then
+          call('ZADD', FRESH, 'XX', 'LT', NOW + 2 * C.TURN_S, name)
+          S.due_at = min(S.due_at, NOW + 2 * C.TURN_S)
+        end
+        if name == me then return 1 end
+        if name == S.told then return 0 end
+        if call('PUBLISH', PREFIX .. 'wake:' .. name, 'ask') > 0 then
+          S.told = name
+          return 0
+        end
+      end
       return 0
     end
   end
@@ -100,6 +110,7 @@ local operations = {}
 function operations.take(asks1, asks2, asks3, lease_s)
   lease_s = number(lease_s)
   S.longest_s = max(S.longest_s, lease_s)
+  if S.told == me then S.told = nil end
   if my.census ~= S.census then
     my.census, my.count, my.rank = S.census, call('ZCARD', NAMES), call('ZRANK', NAMES, me)
   end
@@ -190,9 +201,21 @@ function operations.resume()
   call('PUBLISH', PREFIX .. 'all', 'ask')
   return ''
 end
+
+-- Tokens that are out come home a window of the new length after their answer; a longer one counts earlier calls again.
+local function change_limits(most_calls, per_s, parallel)
+  local by_s = per_s - S.per_s
+  S.calls, S.per_s, S.parallel = most_calls, per_s, parallel
+  if by_s == 0 then return end
+  local dates = call('ZRANGE', HOME, 0, -1, 'WITHSCORES')
+  for i = 1, #dates, 2 do call('ZADD', HOME, number(dates[i + 1]) + by_s, dates[i]) end
+  S.due_at = NOW
+  if by_s > 0 then S.hold_until = max(S.hold_until, NOW) + by_s end
+end
+
 function operations.set_limits(...)
   local limits = {...}
-  S.calls, S.per_s, S.parallel = tonumber(limits[1]), tonumber(limits[2]), tonumber(limits[3])
+  change_limits(tonumber(limits[1]), tonumber(limits[2]), tonumber(limits[3]))
   each_member(function(name, m)
     m.limits = {S.calls, S.per_s, S.parallel}
     write_member(name, m)
@@ -202,13 +225,13 @@ function operations.set_limits(...)
 end
 
 local function keep_the_strictest()
-  local is_first = true
+  local calls, per_s, parallel
   each_member(function(_, m)
-    S.calls = is_first and m.limits[1] or min(S.calls, m.limits[1])
-    S.per_s = is_first and m.limits[2] or max(S.per_s, m.limits[2])
-    S.parallel = is_first and m.limits[3] or min(S.parallel, m.limits[3])
-    is_first = false
+    calls = min(calls or m.limits[1], m.limits[1])
+    per_s = max(per_s or m.limits[2], m.limits[2])
+    parallel = min(parallel or m.limits[3], m.limits[3])
   end)
+  if calls then change_limits(calls, per_s, parallel) end
 end
 
 function operations.join(...)  -- triples: an open lease, the seconds that it has left, its generation

@@ -1,6 +1,7 @@
 """Making, configuring, sharing and closing clients, over sockets."""
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -244,6 +245,19 @@ async def test_a_shared_governor_outlives_its_clients(emulator: Emulator):
     for _ in range(2):
         async with client_of(emulator, governor=governor, ssl_context=TRUST) as ongage:
             assert (await ongage.lists.page()).total == 1
+
+
+async def test_clients_of_two_accounts_never_share_a_ledger_by_mistake(emulator: Emulator, tmp_path: Path):
+    """The ledger's file belongs to the account that made it; the other one is told before it calls."""
+    url = f"file://{tmp_path}/ongage.ledger"
+    made = emulator.credentials
+    other = Credentials(made.username, made.password, "another account")
+    async with client_of(emulator, governor=url, ssl_context=TRUST) as ongage:
+        assert (await ongage.lists.page()).total == 1
+        with pytest.raises(ConfigurationError, match="account"):
+            async with OngageClient(other, base_url=emulator.url, governor=url, ssl_context=TRUST) as stranger:
+                await stranger.lists.page()
+    assert len(emulator.witness) == 1
 
 
 async def test_a_closed_client_says_so_and_so_do_its_views(emulator: Emulator):

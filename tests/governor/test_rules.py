@@ -11,6 +11,7 @@ from ongage_async.config import Lane, Limits
 from ongage_async.governor._rules import CATCH_UP, PASSED_OVER, PATIENCE_S, Account, End, Lease, Wait
 
 MARGIN_S = 3.0
+ROUNDING_S = 1e-9
 
 
 class NaiveCall:
@@ -31,12 +32,13 @@ class AccountAgainstNaiveList(RuleBasedStateMachine):
         self.account = Account(self.limits, margin_s=MARGIN_S)
         self.calls: list[NaiveCall] = []
         self.hold_until = -math.inf
+        self.changed_at = -math.inf
 
     def open_calls(self) -> list[NaiveCall]:
         return [call for call in self.calls if call.lease.id in self.account.open]
 
     def naive_allows(self, calls: int | None = None) -> bool:
-        held = [c for c in self.calls if not c.refunded and c.ended_at + self.limits.per_s > self.now]
+        held = [c for c in self.calls if not c.refunded and c.ended_at + self.limits.per_s > self.now + ROUNDING_S]
         busy = [c for c in self.calls if not c.refunded and c.ended_at > self.now]
         limit = self.limits.calls if calls is None else calls
         return len(held) < limit and len(busy) < self.limits.parallel and self.now >= self.hold_until
@@ -51,6 +53,14 @@ class AccountAgainstNaiveList(RuleBasedStateMachine):
             self.calls.append(NaiveCall(decision))
         else:
             assert decision.until > self.now
+
+    @rule(per_s=st.sampled_from([1.0, 5.0, 10.0, 60.0]))
+    def change_window(self, per_s: float) -> None:
+        if per_s > self.limits.per_s:
+            self.hold_until = max(self.hold_until, self.now) + per_s - self.limits.per_s
+        self.limits = Limits(self.limits.calls, per_s, self.limits.parallel)
+        self.changed_at, self.now = self.now, self.now + 0.001
+        self.account.change_limits(self.limits, self.changed_at)
 
     @precondition(lambda self: self.open_calls())
     @rule(data=st.data(), end=st.sampled_from(End))
@@ -91,8 +101,10 @@ class AccountAgainstNaiveList(RuleBasedStateMachine):
         counted = [c for c in self.calls if not c.refunded]
         for first in counted:  # the vendor counts each call at any instant from grant to end: the worst is assumed
             start = min(first.ended_at, self.now)
-            worst = [c for c in counted if c.granted_at < start + self.limits.per_s and c.ended_at >= start]
-            assert len(worst) <= self.limits.calls
+            end = start + self.limits.per_s - ROUNDING_S
+            worst = [c for c in counted if c.granted_at < end and c.ended_at >= start]
+            if any(c.granted_at > self.changed_at for c in worst):  # what went out before is as it is
+                assert len(worst) <= self.limits.calls
 
 
 TestAccountAgainstNaiveList = AccountAgainstNaiveList.TestCase
@@ -195,6 +207,30 @@ def test_lower_limits_take_effect_without_a_burst() -> None:
         account.give_back(lease, End.ANSWERED, 1.0)
     decision = account.take({Lane.NORMAL: 1}, 2.0)
     assert decision == Wait(61.0)
+
+
+def test_in_a_longer_window_the_calls_of_the_shorter_one_still_count() -> None:
+    """Three calls at 0, 61 and 62; from 63 three calls may go in any 120 s, not in any 60."""
+    account, limits = Account(Limits(3, 60.0, 3)), Limits(3, 120.0, 3)
+    for now in (0.0, 61.0, 62.0):
+        lease = account.take({Lane.NORMAL: 1}, now)
+        assert isinstance(lease, Lease)
+        account.give_back(lease, End.ANSWERED, now)
+    account.change_limits(limits, 63.0)
+    assert [*account.homecoming()] == [181.0, 182.0]
+    assert account.take({Lane.NORMAL: 1}, 63.0) == Wait(123.0)
+    assert isinstance(account.take({Lane.NORMAL: 1}, 123.0), Lease)
+    assert account.take({Lane.NORMAL: 1}, 123.0) == Wait(181.0)
+
+
+def test_in_a_shorter_window_tokens_come_home_sooner_and_in_order() -> None:
+    account = Account(Limits(3, 120.0, 3))
+    leases = [account.take({Lane.NORMAL: 1}, 0.0) for _ in range(3)]
+    account.give_back(leases[0], End.ANSWERED, 1.0)
+    account.give_back(leases[1], End.UNCERTAIN, 2.0)
+    account.change_limits(Limits(3, 60.0, 3), 5.0)
+    account.give_back(leases[2], End.ANSWERED, 5.0)
+    assert [*account.homecoming()] == [61.0, 65.0, 72.0]
 
 
 def test_a_429_below_our_own_count_lowers_the_limit_and_it_creeps_back() -> None:

@@ -119,15 +119,17 @@ def test_eight_processes_use_all_that_the_account_allows_and_never_more(
 
 @pytest.mark.proof
 def test_a_process_that_is_killed_every_second_breaks_no_limit(shared: Shared, emulator: Emulator, tmp_path: Path):
+    """Its places are free again after the margin where the kernel tells of its end, else after the longest answer."""
+    longest_answer = ("--timeout-s", "2")
     with Fleet(shared.url, emulator, SCALED, tmp_path) as fleet:
 
         def kill(for_s: float) -> None:
             for _ in range(int(for_s)):
                 time.sleep(1.0)
                 fleet.kill_one()
-                fleet.start()
+                fleet.start(1, *longest_answer)
 
-        fleet.start(8)
+        fleet.start(8, *longest_answer)
         verdict = watch(fleet, emulator, SCALED, 8, meanwhile=kill)
     verdict.keeps(SCALED)
     reaches(verdict.share, 0.97, "share of the possible")
