@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ongage_async.emulator import Emulator, Readings
+from ongage_async.emulator.ownpage import OwnpageEmulator
 
 __all__ = ["main", "serve_forever"]
 
@@ -74,8 +75,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--per-s", type=float, default=60.0, help="length of the window in seconds")
     parser.add_argument("--window", choices=("fixed", "sliding"), default="fixed", help="kind of window")
     parser.add_argument("--rows-per-s", type=float, default=None, help="speed of imports; default: at once")
+    parser.add_argument("--openapi", action="store_true", help="print the OpenAPI document of the API, and end")
+    parser.add_argument("--ownpage", action="store_true", help="with --openapi: that of Ownpage")
     parser.add_argument("--json", action="store_true", dest="as_json", help="say where it serves as a line of JSON")
-    serve_forever(**vars(parser.parse_args(arguments)))
+    given = vars(parser.parse_args(arguments))
+    of_ownpage = given.pop("ownpage")
+    if given.pop("openapi"):
+        emulator = OwnpageEmulator() if of_ownpage else Emulator()
+        sys.stdout.write(json.dumps(emulator.openapi(), indent=2) + "\n")
+    elif of_ownpage:
+        parser.error("--ownpage goes with --openapi")
+    else:
+        serve_forever(**given)
     return 0
 
 

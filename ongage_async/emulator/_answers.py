@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 DEFAULT_LIMIT = 50  # §1.5, client code only
+_MOST_DIGITS = 18
 _JSON_HEADER = (b"content-type", b"application/json; charset=utf-8")
 
 
@@ -136,14 +137,14 @@ def paged(rows: Sequence[dict[str, Any]], query: Mapping[str, str]) -> tuple[lis
 
 
 def _count(text: str | None, default: int) -> int:
-    return int(text) if text is not None and text.isdecimal() else default
+    return int(text) if text is not None and text.isdecimal() and len(text) <= _MOST_DIGITS else default
 
 
 def _sortable(value: Any) -> tuple[int, float, str]:
     if value is None:
         return (0, 0.0, "")
     if isinstance(value, int | float):
-        return (1, float(value), "")
+        return (1, value, "")
     return (2, 0.0, str(value))
 
 

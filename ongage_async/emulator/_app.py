@@ -1,9 +1,11 @@
 """The ASGI app: the way of one call through the emulator, from its arrival to its departure.
 
 Uplink, arrival (the witness writes), body, credentials, limits, faults, latency, execution, departure, downlink. What
-an operation does is in `families/`; here is only the order of things.
+an operation does is in `families/`; here is only the order of things. ``/openapi.json`` is no call: it is answered
+before all of this, so that nobody's limits, faults or log know of it.
 """
 
+import json
 import logging
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -16,6 +18,7 @@ from ongage_async.emulator._asgi import Receive, Scope, Send
 from ongage_async.emulator._call import Call, World
 from ongage_async.emulator._credentials import Doorkeeper
 from ongage_async.emulator._limits import Gate
+from ongage_async.emulator._openapi import ONGAGE, Vendor, document
 from ongage_async.emulator._router import Match, Router
 from ongage_async.emulator._wire import hang_up, parse_body, parse_query, raw_path, read_body, send_reply
 from ongage_async.emulator._witness import Witness
@@ -25,6 +28,7 @@ __all__ = ["App", "Latency"]
 
 Latency = float | Callable[[str], float]
 
+_DOCUMENT_PATH = "/openapi.json"
 _log = logging.getLogger("ongage_async.emulator")
 
 
@@ -74,6 +78,7 @@ class App:
         faults: What goes wrong.
         witness: Who writes it all down.
         latency: Service time of a call in seconds: a number, or a function of the operation's name.
+        vendor: What its document says of all calls.
     """
 
     world: World
@@ -83,6 +88,11 @@ class App:
     faults: Faults = field(factory=Faults)
     witness: Witness = field(factory=Witness)
     latency: Latency = 0.0
+    vendor: Vendor = ONGAGE
+
+    def document(self) -> dict[str, Any]:
+        """Return the OpenAPI document of the routes that are served."""
+        return document(self.vendor, self.router.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -92,13 +102,18 @@ class App:
             await _live(receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        match = self.router.match(scope["method"], raw_path(scope))
+        path = raw_path(scope)
+        match = self.router.match(scope["method"], path)
+        if match is None and (scope["method"], path) == ("GET", _DOCUMENT_PATH):
+            await read_body(receive)
+            await send_reply(send, Reply(200, json.dumps(self.document()).encode()), None)
+            return
         operation = "unknown" if match is None else match.route.operation
         uplink = self.faults.before_server(operation)
         if uplink is not None:
             await anyio.sleep(uplink.uplink_s)
-        path = "?" if match is None else match.route.path
-        ticket = self.witness.arrive(self.world.clock.now(), scope["method"], path, operation)
+        route = "?" if match is None else match.route.path
+        ticket = self.witness.arrive(self.world.clock.now(), scope["method"], route, operation)
         visit = Visit(self, scope, match, operation, ticket, uplink=uplink)
         try:
             reply = await self._reply(visit, receive)

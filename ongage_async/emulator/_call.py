@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "World"]
 
+_MOST_DIGITS = 18  # what a database's big integer holds
+_KIND_WORDS = {str: "text", bool: "a flag", int: "a whole number", list: "an array", dict: "an object"}
+
 
 @define
 class World:
@@ -105,6 +108,23 @@ class Call:
         if errors:
             raise invalid(errors=errors, status=status)
 
+    def of_kind(self, kind: type | tuple[type, ...], *names: str, status: int = 412) -> None:
+        """Refuse the call if it has a value of another kind under one of the names; null is no value.
+
+        Args:
+            kind: What the values must be; a flag is no number here.
+            *names: Keys of the body.
+            status: What it is refused with.
+
+        Raises:
+            Refusal: 412, or the family's own status.
+        """
+        given, kinds = self.fields, kind if isinstance(kind, tuple) else (kind,)
+        wrong = [name for name in names if given.get(name) is not None and type(given[name]) not in kinds]
+        if wrong:
+            word = " or ".join(_KIND_WORDS[each] for each in kinds)
+            raise invalid(errors={name: f"{name} must be {word}" for name in wrong}, status=status)
+
     def _list_id(self) -> Any:
         if self.route.body_list_id and isinstance(self.body, dict) and self.body.get("list_id") is not None:
             return self.body["list_id"]
@@ -115,6 +135,6 @@ class Call:
 
 def as_id(value: Any) -> int:
     """Return a number that may have come as text, or 0, which nothing has."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    return int(value) if isinstance(value, str) and value.isdecimal() else 0
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _MOST_DIGITS:
+        return int(value)
+    return value if type(value) is int and 0 < value < 10**_MOST_DIGITS else 0

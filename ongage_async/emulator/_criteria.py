@@ -6,6 +6,7 @@ Source: vendor page §3.4, §3.5, §3.8.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,16 +14,31 @@ from typing import Any
 
 from ongage_async.emulator._answers import Refusal, invalid
 from ongage_async.emulator._fields import ListField
+from ongage_async.emulator._schema import DIGIT, OBJECT, TEXT, Schema, array_of, choice, either, record
 from ongage_async.emulator._state import MailingList
 from ongage_async.emulator.readings import Readings
 
-__all__ = ["check", "matching", "operand_text"]
+__all__ = ["CRITERIA", "check", "matching", "operand_text"]
 
 OPERATORS = ("=", "!=", "<", ">", "<=", ">=", "><", "empty", "notempty", "LIKE", "NOT LIKE", "_LIKE", "LIKE_")
 TYPES = (
     *("behavioral", "date_absolute", "date_relative", "date", "email", "string", "numeric", "enum", "entity"),
     *("timestamp", "segment", "id"),
 )
+_VALUE = either(TEXT, {"type": "number"})
+_FIELDS = choice("email", "first_name", "country", "product_id", "ocx_created_date", "ocx_status")
+_RULE = record(
+    {
+        "type": choice(*(each for each in TYPES if each != "behavioral")),
+        "operator": choice(*OPERATORS),
+        "operand": array_of(_VALUE, least=1),
+        "field_name": _FIELDS,
+    },
+    case_sensitive=DIGIT,
+    condition=choice("and", "or"),
+)
+_BEHAVIOR = record({"type": choice("behavioral"), "operator": choice(*OPERATORS), "operand": OBJECT})
+CRITERIA: Schema = array_of(either(_RULE, _BEHAVIOR), least=1)
 _DATES = ("date_absolute", "date", "timestamp")
 _LIKES = ("LIKE", "_LIKE", "LIKE_")
 _PARTS = {"yyyy": "%Y", "hh24": "%H", "mi": "%M", "ss": "%S", "dd": "%d", "mm": "%m"}
@@ -157,9 +173,10 @@ def _reader(kind: str, own: ListField | None, *, case: bool) -> Callable[[Any], 
 
 def _number(value: Any) -> float | None:
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _unix(value: Any, vendor_format: str) -> int | None:

@@ -123,6 +123,10 @@ class Emulator:
     def api_enabled(self, api_enabled: bool) -> None:
         self.app.doorkeeper.api_enabled = api_enabled
 
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document of what is served; it is at ``/openapi.json`` too."""
+        return self.app.document()
+
     def http_client(self, **options: Any) -> "httpx.AsyncClient":
         """Return an httpx client that reaches the emulator without sockets.
 

@@ -46,7 +46,7 @@ class Fetcher:
                 if not response.is_success:
                     raise FetchError(f"File could not be downloaded: HTTP {response.status_code}")
                 return await self._read(response)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:  # ValueError: no name of a host
             raise FetchError(f"File could not be downloaded: {type(error).__name__}") from error
 
     def _client(self, httpx: Any, url: str) -> Any:

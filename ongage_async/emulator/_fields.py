@@ -3,6 +3,7 @@
 Pure. Contacts and imports ask `ListField.accept` before they store anything. Source: vendor page §3.2, §4.5.
 """
 
+import math
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -38,7 +39,10 @@ def _accept_number(value: Any) -> int | float:
     text = str(value).strip()
     if not _NUMBER.fullmatch(text):
         raise ValueError("Value must be numeric")
-    return float(text) if "." in text else int(text)
+    number = float(text) if "." in text else int(text)
+    if number in (math.inf, -math.inf):
+        raise ValueError("Value must be numeric")
+    return number
 
 
 def _accept_string(value: Any) -> str:

@@ -6,9 +6,9 @@ Pure data. Source: vendor page §3.1 (seed).
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["COLLECTION_KEYS", "list_settings"]
+__all__ = ["COLLECTION_KEYS", "FIRST_VALUES", "list_settings"]
 
-_FIRST_VALUES: dict[str, Any] = {
+FIRST_VALUES: dict[str, Any] = {
     "notification_email": None,
     "description": "",
     "hash_type": "",
@@ -71,4 +71,4 @@ COLLECTION_KEYS = (
 
 def list_settings(name: str, now: int, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a new list: the vendor's first values, then what was given."""
-    return {"name": name, **_FIRST_VALUES, **given, "created": now, "modified": now}
+    return {"name": name, **FIRST_VALUES, **given, "created": now, "modified": now}

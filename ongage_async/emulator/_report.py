@@ -3,6 +3,7 @@
 How a period is written, that sums are text, and what a query without a group means is assumed.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -119,13 +120,13 @@ def _condition(given: Any) -> Callable[[Row], bool]:
 
 def _comparable(value: Any) -> float | str:
     """Return a number for numbers, their text, and dates; text for the rest."""
-    if isinstance(value, int | float):
-        return float(value)
     text = "" if value is None else str(value)
     try:
-        return float(text)
-    except ValueError:
-        pass
+        number = float(value if isinstance(value, int | float) else text)
+    except (ValueError, OverflowError):
+        number = math.nan
+    if math.isfinite(number):
+        return number
     try:
         return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
     except ValueError:
@@ -142,7 +143,10 @@ def _grouping(given: Any) -> tuple[str, str | None]:
 
 def _period(time: Any, by: str) -> str:
     seconds = _comparable(time)
-    return "" if isinstance(seconds, str) else datetime.fromtimestamp(seconds, UTC).strftime(_PERIODS[by])
+    try:
+        return "" if isinstance(seconds, str) else datetime.fromtimestamp(seconds, UTC).strftime(_PERIODS[by])
+    except (ValueError, OverflowError, OSError):  # beyond the calendar
+        return ""
 
 
 def _grouped(rows: Sequence[Row], by: Sequence[str], *, is_summed: bool) -> list[list[Row]]:

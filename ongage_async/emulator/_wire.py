@@ -4,6 +4,7 @@ Used by the app alone. No vendor knowledge here.
 """
 
 import json
+import math
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,6 +15,8 @@ from ongage_async.emulator._asgi import Receive, Scope, Send
 from ongage_async.emulator.faults import Fault
 
 __all__ = ["hang_up", "parse_body", "parse_query", "raw_path", "read_body", "send_reply"]
+
+_MOST_DEPTH = 512  # PHP's own
 
 
 def raw_path(scope: Scope) -> str:
@@ -43,15 +46,38 @@ async def read_body(receive: Receive) -> bytes | None:
 def parse_body(body: bytes) -> Any:
     """Return the JSON value of a body, None for an empty one.
 
+    As strict as PHP's reader, which the vendor's answers give away (assumed): no NaN, no half of a surrogate pair, no
+    number without end, no depth without end. What passes can be written back.
+
     Raises:
         Refusal: 400, it is no JSON.
     """
     if not body.strip():
         return None
     try:
-        return json.loads(body)
-    except ValueError:
+        document = json.loads(body, parse_constant=_finite, parse_float=_finite)
+        if b"\\u" in body:
+            json.dumps(document, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         raise bad_request("Invalid JSON in request") from None
+    if body.count(b"[") + body.count(b"{") > _MOST_DEPTH and _depth(document) > _MOST_DEPTH:
+        raise bad_request("Invalid JSON in request")
+    return document
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("no number of JSON")
+    return number
+
+
+def _depth(document: Any) -> int:
+    depth, level = 0, [document]
+    while level := [each for each in level if isinstance(each, list | dict)]:
+        depth += 1
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+    return depth
 
 
 async def send_reply(send: Send, reply: Reply, fault: Fault | None) -> None:

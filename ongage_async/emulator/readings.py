@@ -41,6 +41,10 @@ class Readings:
         report_keys: What computed columns of a report are called: by their alias, or by the whole expression (§6.1
             no. 14).
         email_mark_path: How the path that marks an email is spelled (§6.1 no. 17).
+        suppression_flag: Which key of a send asks for the suppression lists: that of the newest pages, or that of older
+            ones (§6.1 no. 12).
+        job_rows: Whether ``/result`` of searches and activity reports is there, or gone as in the newest pages (§6.1
+            no. 13).
         change_email_wait_s: How long one address may not be changed again; the vendor says both 900 and 887 (§2).
     """
 
@@ -62,4 +66,8 @@ class Readings:
     like: Literal["vendor", "clients"] = "vendor"
     report_keys: Literal["alias", "expression"] = "alias"
     email_mark_path: Literal["favourite", "favorite"] = "favourite"
+    suppression_flag: Literal["check_global_and_list_suppression", "check_suppression"] = (
+        "check_global_and_list_suppression"
+    )
+    job_rows: Literal["there", "gone"] = "there"
     change_email_wait_s: float = 900.0

@@ -2,7 +2,8 @@
 
 `structure` and `structure_many` are what resources call. The rules: a key the model does not know goes to its `extra`;
 so does a value that cannot be read, unless the field is strict (identity, an import's status), where the answer is
-refused with its path; both are told to `on_drift`. Sloppy scalars are read by `_scalars.py`. No I/O.
+refused with its path; both are counted (`_drift.py`) and told to `on_drift`. Sloppy scalars are read by `_scalars.py`.
+No I/O.
 """
 
 import enum
@@ -15,6 +16,7 @@ from typing import Any, TypeVar, cast
 import attrs
 from cattrs import Converter
 
+from ongage_async._drift import LONGEST_NAME, count
 from ongage_async.errors import DecodeError, mask
 from ongage_async.events import DriftSeen
 from ongage_async.models import _scalars, _shape
@@ -270,25 +272,29 @@ _CONVERTER.register_structure_hook_factory(_is_models, _models_hook)
 # --- drift ------------------------------------------------------------------------------------------------------------
 
 
+_Trace = tuple[str, str, str]
+
+
 def _tell(models: list[Any], on_drift: OnDrift | None) -> None:
-    if on_drift is None:
+    """Count what the models of one answer do not know, and tell it; each field and value once."""
+    traces = dict.fromkeys(trace for model in models for trace in _traces(model))
+    if not traces:
         return
-    told: set[DriftSeen] = set()
-    for model in models:
-        for drift in _drifts(model):
-            if drift not in told:
-                told.add(drift)
-                on_drift(drift)
+    seen = dict.fromkeys(DriftSeen(model, mask(key)[:LONGEST_NAME], kind) for model, key, kind in traces)
+    count(seen)
+    if on_drift is not None:
+        for drift in seen:
+            on_drift(drift)
 
 
-def _drifts(model: Any) -> Iterator[DriftSeen]:
+def _traces(model: Any) -> Iterator[_Trace]:
     name, plan = type(model).__name__, _plan(type(model))
     for key in model.extra:
-        yield DriftSeen(model=name, field=mask(key), kind="value" if key in plan.slots else "field")
+        yield name, key, "value" if key in plan.slots else "field"
     for attribute, key in plan.enums:
         value = getattr(model, attribute)
         if value is not None and not value.is_known:
-            yield DriftSeen(model=name, field=key, kind="value")
+            yield name, key, "value"
     for attribute in plan.nested:
         for inner in getattr(model, attribute):
-            yield from _drifts(inner)
+            yield from _traces(inner)

@@ -8,7 +8,7 @@ What became of the rows of a call is in `outcomes.py`. Source: vendor page §3.3
 import enum
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import attrs
 
@@ -81,13 +81,14 @@ class NewContact:
     overwrite: bool | None = None
 
     @classmethod
-    def of(cls, row: "ContactRow", number: int = 1) -> "NewContact":
+    def of(cls, row: "ContactRow", number: int = 1, *, is_new: bool = False) -> "NewContact":
         """Make a row from what a caller has.
 
         Args:
-            row: A NewContact, a Contact, or a mapping: ``{"email": …, "fields": {…}}`` or flat
-                ``{"email": …, "name": …}``.
+            row: A NewContact, a Contact, one of a class of the list's own (`ongage_async.fields`), or a mapping:
+                ``{"email": …, "fields": {…}}`` or flat ``{"email": …, "name": …}``.
             number: Which row this is, counted from 1, for the error.
+            is_new: Whether it must have all that the list demands of a new contact, as far as its class knows that.
 
         Raises:
             InvalidInputError: It is something else, or names no contact.
@@ -99,6 +100,11 @@ class NewContact:
                 new = cls(row.email, row.fields, row.id)
             case Mapping():
                 new = cls._of_mapping(row, number)
+            case ContactLike():
+                try:
+                    new = row.to_new_contact(is_new=is_new)
+                except InvalidInputError as error:
+                    raise InvalidInputError(f"row {number}: {error}") from None
             case _:
                 raise InvalidInputError(f"row {number} is a {type(row).__name__}: give a NewContact or a mapping")
         return new._checked(number)
@@ -134,4 +140,13 @@ class NewContact:
         return {**name, "overwrite": own, "fields": dict(self.fields)}
 
 
-ContactRow = NewContact | Contact | Mapping[str, Any]
+@runtime_checkable
+class ContactLike(Protocol):
+    """Ask of a class of a list's own fields that it can say itself as a row; `ongage_async.fields.ListContact` can."""
+
+    def to_new_contact(self, *, is_new: bool = False) -> NewContact:
+        """Return the row as it is sent, or raise InvalidInputError if a new contact needs more."""
+        ...
+
+
+ContactRow = NewContact | Contact | ContactLike | Mapping[str, Any]

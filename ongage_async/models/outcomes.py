@@ -31,7 +31,9 @@ class RowKind(enum.StrEnum):
     """The same address stands again further down in the call; that row holds the address's outcome. Which of the
     rows' values the vendor kept is not known."""
     UNKNOWN = "unknown"
-    """The answer does not settle it."""
+    """The answer does not settle it, or there was none."""
+    NOT_SENT = "not_sent"
+    """The vendor has not seen it: sending it later is safe. Only the streams (`upsert_many` and its like) tell this."""
 
 
 @attrs.frozen(kw_only=True)

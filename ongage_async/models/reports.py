@@ -229,6 +229,12 @@ class ReportQuery:
         optional = {"time_zone": self.time_zone, "calculate_rates": self.calculate_rates}
         return {**body, **{key: value for key, value in optional.items() if value is not None}, **self.extra}
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return what rows call the columns that were asked for; not of computed ones whose name is not known."""
+        keys = (_column_key(each) for each in self.select)
+        return tuple(key for key in keys if key is not None)
+
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return a row under the keys that were asked for, with computed columns as numbers.
 
@@ -236,9 +242,7 @@ class ReportQuery:
         """
         told = {_spelled(key): key for key in row}
         renamed = dict(row)
-        for column in self.select:
-            if not isinstance(column, Column):
-                continue
+        for column in filter(None, map(_computed, self.select)):
             if column.key not in renamed and (key := told.get(_spelled(column.expression))) is not None:
                 renamed = {column.key if name == key else name: value for name, value in renamed.items()}
             if column.key in renamed:
@@ -256,6 +260,27 @@ def _wire(part: Any) -> Any:
             return part
         case _:
             return _pair(part)
+
+
+def _computed(part: Any) -> Column | None:
+    """Return a computed column that has an alias, however it was written."""
+    if isinstance(part, Column):
+        return part
+    if isinstance(part, (str, ReportField)) or not _EXPRESSION.fullmatch(str((pair := _pair(part))[0])):
+        return None
+    return Column(*pair)
+
+
+def _column_key(part: Any) -> str | None:
+    match part:
+        case ReportField():
+            return part.name
+        case Column():
+            return part.key
+        case str():
+            return None if _EXPRESSION.fullmatch(part) else part
+        case _:
+            return str(_pair(part)[1])
 
 
 def _sorted(part: Any) -> Any:

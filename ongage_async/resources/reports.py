@@ -73,7 +73,7 @@ class Reports:
 
         Cost: 1 call, or 1 per page and one more, lane NORMAL.
         Repeat: SAFE: it is a POST that reads.
-        Source: vendor page §3.18, POST /api/reports/query.
+        Source: vendor page §3.18, POST /api/reports/query (vendor doc).
         """
         if isinstance(select, ReportQuery):
             question = select
@@ -161,6 +161,10 @@ class ReportRows:
     async def frame(self, library: Library | None = None) -> Any:
         """Return all rows that are left as a data frame.
 
+        Numbers that the vendor wrote as text are numbers in the frame; a column with anything else in it is text as it
+        came, and names, titles, types and addresses are text always. Columns that were asked for are there even when no
+        row has them, in the order of the question.
+
         Args:
             library: ``polars`` or ``pandas``; None: polars if it is installed, else pandas.
 
@@ -173,7 +177,7 @@ class ReportRows:
         Cost: As the iteration.
         """
         make = frame_of(library)
-        return make(await self.all())
+        return make(await self.all(), self.question.columns)
 
     async def _fetch(self) -> None:
         body = self.question.to_wire()

@@ -1,6 +1,7 @@
 """Counts, searches, reports, segments, suppression: what the server read, and what came back."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,6 +154,21 @@ async def test_rows_without_identity_are_not_taken_for_one_another(ongage: Ongag
     made = await ongage.contact_search.create("all", field("email").is_not_empty(), selected_fields=["country"])
     rows = [row async for row in ongage.contact_search.rows(made.id, page_size=2)]
     assert [row.fields["country"] for row in rows] == ["Chile", "Peru", "Chile", "Chad", ""]
+
+
+@pytest.mark.parametrize("name", ["contact_search", "contact_activity"])
+async def test_rows_that_the_vendor_took_away_are_not_found_and_the_file_is_still_there(
+    ongage: OngageClient, emulator: Emulator, people: dict[str, Any], name: str, tmp_path: Path
+):
+    """`/result` is gone from the newest pages (§6.1 #13): then `rows` says so, and `download` has the same."""
+    emulator.readings.job_rows = "gone"
+    family = getattr(ongage, name)
+    made = await family.create("all", field("email").is_not_empty(), selected_fields=["email"])
+    await family.wait(made.id)
+    with pytest.raises(NotFoundError):
+        await anext(family.rows(made.id))
+    (file,) = await family.download(made.id, tmp_path / "rows.csv")
+    assert file.read_text().split() == ["email", *people]
 
 
 async def test_an_activity_report_sends_its_time_and_gives_rows(

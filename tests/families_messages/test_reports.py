@@ -2,7 +2,6 @@
 
 import datetime as dt
 import sys
-import types
 from typing import Any
 
 import pytest
@@ -207,20 +206,20 @@ def test_all_conditions_have_a_name():
 # --- frames
 
 
-async def test_rows_become_a_frame_of_whichever_library_is_there(
-    ongage: OngageClient, stats: Any, monkeypatch: pytest.MonkeyPatch
-):
-    polars, pandas = types.ModuleType("polars"), types.ModuleType("pandas")
-    polars.DataFrame = lambda rows, **how: ("polars", rows, how)  # type: ignore[attr-defined]
-    pandas.DataFrame = lambda rows: ("pandas", rows)  # type: ignore[attr-defined]
-    question = ReportQuery(select=["mailing_id"], where=[F("stats_date").above(0)])
-    monkeypatch.setitem(sys.modules, "pandas", pandas)
-    monkeypatch.setitem(sys.modules, "polars", None)
-    assert (await ongage.reports.query(question).frame())[0] == "pandas"
-    monkeypatch.setitem(sys.modules, "polars", polars)
-    name, rows, how = await ongage.reports.query(question).frame()
-    assert (name, len(rows), how["infer_schema_length"]) == ("polars", 6, None)
-    assert (await ongage.reports.query(question).frame("pandas"))[0] == "pandas"
+@pytest.mark.parametrize("library", ["polars", "pandas"])
+async def test_a_report_becomes_a_frame_of_numbers(ongage: OngageClient, emulator: Emulator, library: Any):
+    """The whole way: sums are text on the wire and numbers in the frame, and no rows are still all columns."""
+    now, messages = emulator.state.clock.unix(), emulator.state.messages
+    row = {"list_id": emulator.default_list_id, "stats_date": now}
+    messages.stats = [{**row, "mailing_id": 1, "sent": 5}, {**row, "mailing_id": 2, "sent": 7}]
+    columns, group = ["mailing_id", F("sent").sum()], ["mailing_id"]
+    frame = await ongage.reports.query(columns, group=group).frame(library)
+    assert {name: list(frame[name]) for name in frame.columns} == {"mailing_id": [1, 2], "sent": [5, 7]}
+    pairs = await ongage.reports.query([("sum(`sent`)", "all_sent")]).frame(library)
+    assert {name: list(pairs[name]) for name in pairs.columns} == {"all_sent": [12]}
+    messages.stats = []
+    empty = await ongage.reports.query(columns, group=group).frame(library)
+    assert (list(empty.columns), len(empty)) == (["mailing_id", "sent"], 0)
 
 
 async def test_a_frame_without_a_library_is_refused_kindly(

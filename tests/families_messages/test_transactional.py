@@ -69,6 +69,17 @@ async def test_by_default_nobody_is_spared_and_checks_are_asked_for(
     assert (both.success, both.failed) == (0, 2)
 
 
+async def test_suppression_is_heeded_under_the_older_name_of_its_flag_too(
+    ongage: OngageClient, emulator: Emulator, messages: Any
+):
+    """Where the vendor still reads the older name, `extra` has it; the newer one alone would spare nobody."""
+    emulator.readings.suppression_flag = "check_suppression"
+    emulator.state.add_list("never", type="suppression", scope="global").add_contact("john@doe.com")
+    newer = await ongage.transactional.send(27, ["john@doe.com"], check_global_and_list_suppression=True)
+    older = await ongage.transactional.send(27, ["john@doe.com"], extra={"check_suppression": True})
+    assert (newer.success, older.success, older.failed) == (1, 0, 1)
+
+
 @pytest.mark.parametrize("recipients", ["", [], [" "], ["a@x.io", ""], ["a@x.io"] * 501, [7]])
 async def test_recipients_that_are_none_are_refused_before_anything_is_sent(
     ongage: OngageClient, wire: Wire, recipients: Any

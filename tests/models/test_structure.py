@@ -1,17 +1,13 @@
 """Models from the vendor's bodies: samples, sloppy types, unknown keys and values, and anything at all."""
 
 import copy
-import json
 import pickle
-from collections.abc import Callable
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ongage_async.errors import DecodeError
 from ongage_async.events import DriftSeen
@@ -396,70 +392,3 @@ def test_an_unknown_member_equals_hashes_and_pickles_like_its_value() -> None:
 )
 def test_progress_is_told_by_number_or_description(payload: dict[str, Any], percent: int | None) -> None:
     assert make(Import, {"id": 1, **payload})[0].progress_pct == percent
-
-
-# --- anything at all
-
-keys = st.sampled_from(
-    sorted({a.name for m in MODELS for a in attrs.fields(m)} | {"ocx_status", "ocx_created_date", "ocx_x", "new"})
-)
-odd = st.sampled_from(
-    ["0", "1", "", "true", "[]", "{}", '{"a":1}', "1e999", "-5", "99999999999999999999", "nan", "1_0", "²", "٣"]
-)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | odd,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys | st.text(max_size=4), inner, max_size=8),
-    max_leaves=25,
-)
-
-
-def attempt(reading: Callable[..., Any], model_type: type[Any], payload: Any) -> Any:
-    """Return what comes of it: models, or a DecodeError that says where."""
-    try:
-        return reading(model_type, payload, operation="test.get")
-    except DecodeError as error:
-        return error if error.path.startswith("$.payload") else pytest.fail(f"no place: {error.path}")
-
-
-@settings(deadline=None)
-@given(st.sampled_from(MODELS), json_values)
-def test_any_json_gives_a_model_or_a_decode_error(model_type: type[Any], payload: Any) -> None:
-    model = attempt(structure, model_type, payload)
-    pickle.loads(pickle.dumps(model))
-    repr(model)
-
-
-@settings(deadline=None)
-@given(st.sampled_from(MODELS), json_values)
-def test_any_json_gives_a_collection_or_a_decode_error(model_type: type[Any], payload: Any) -> None:
-    attempt(structure_many, model_type, payload)
-
-
-@settings(deadline=None)
-@given(st.sampled_from(MODELS), st.dictionaries(keys | st.text(max_size=4), json_values, max_size=12))
-def test_no_unknown_key_is_lost_and_each_is_told(model_type: type[Any], payload: dict[str, Any]) -> None:
-    payload = {**payload, "id": 7}
-    try:
-        model, drifts = make(model_type, payload)
-    except DecodeError:
-        return
-    known = {a.metadata.get("wire_key") or a.name for a in attrs.fields(model_type)} - {"extra"}
-    if model_type is Contact:
-        known -= {"fields"}
-        own = {key for key in payload if key not in known and not key.startswith("ocx_")}
-        assert set(model.fields) == own
-        known |= own
-    unknown = set(payload) - known
-    assert unknown <= set(model.extra)
-    assert all(model.extra[key] == payload[key] for key in model.extra)
-    assert len({d for d in drifts if d.kind == "field" and d.model == model_type.__name__}) == len(
-        unknown
-    ) or "@" in str(unknown)
-
-
-@settings(deadline=None)
-@given(json_values)
-def test_a_payload_is_not_changed_by_reading_it(payload: Any) -> None:
-    before = json.dumps(payload)
-    attempt(structure_many, Contact, payload)
-    assert json.dumps(payload) == before

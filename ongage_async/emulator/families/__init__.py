@@ -11,6 +11,7 @@ from ongage_async.emulator.families import (
     contact_counts,
     contact_search,
     contacts,
+    contacts_v1,
     email_tags,
     emails,
     esp_connections,
@@ -34,6 +35,7 @@ __all__ = ["ROUTES"]
 
 ROUTES: tuple[Route, ...] = (
     *contacts.ROUTES,
+    *contacts_v1.ROUTES,
     *lists.ROUTES,
     *list_fields.ROUTES,
     *imports.ROUTES,

@@ -1,7 +1,7 @@
 """What the families that ask about contacts share: making a job, finding one, and giving its file."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ongage_async.emulator._answers import Reply, invalid, missing
@@ -55,18 +55,24 @@ def file(body: bytes, kind: str) -> Reply:
     return Reply(200, body, ((b"content-type", kind.encode()),))
 
 
-def columns(call: Call, selected: Sequence[str] | None) -> list[str]:
-    """Return the columns of a result: those selected, else all fields of the list."""
+def columns(call: Call, selected: Any) -> list[str]:
+    """Return the columns of a result: those selected, else all fields of the list.
+
+    Raises:
+        Refusal: 412, they are not names.
+    """
+    if selected and not (isinstance(selected, list) and all(isinstance(each, str) for each in selected)):
+        raise invalid(errors={"fields": "the selected fields must be an array of names"})
     return list(selected) if selected else [own.name for own in call.mailing_list.fields]
 
 
-def live_segment(call: Call, segment_id: int) -> dict[str, Any]:
+def live_segment(call: Call, segment_id: Any) -> dict[str, Any]:
     """Return a segment that is not deleted.
 
     Raises:
         Refusal: 404.
     """
-    found = call.state.audience.segments.get(segment_id)
+    found = call.state.audience.segments.get(as_id(segment_id))
     if found is None or found["deleted"] != "0":
         raise missing("Unauthorized / Segment not found")
     return found

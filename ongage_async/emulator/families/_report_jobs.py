@@ -3,19 +3,31 @@
 The three families differ by their name and by what they offer. Nobody is sent anything here, so behaviour is all zeros.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from ongage_async.emulator._answers import Answer, Reply, invalid, paged
+from ongage_async.emulator._answers import Answer, Reply, invalid, missing, paged
 from ongage_async.emulator._audience import COMPLETED, PENDING, Job, csv_of
 from ongage_async.emulator._call import Call
-from ongage_async.emulator._criteria import check, matching
+from ongage_async.emulator._criteria import CRITERIA, check, matching
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import EMPTY, FLAG, ID, OBJECT, SOME_TEXT, TEXT, TIME, array_of, choice, record
+from ongage_async.emulator._shape import gives, gives_file, pages
 from ongage_async.emulator.families._audience_jobs import columns, file, finished, found, new_job
 
 __all__ = ["routes"]
 
 _BEHAVIOR = {"sent": 0, "opens": 0, "clicks": 0, "last_sent_date": None, "last_open_date": None}
+_JOB = record({"id": ID, "list_id": ID, "title": TEXT, "status": ID, "status_desc": TEXT, "created": TIME})
+_USERS = choice("all", "active", "nonactive", "unsubscribed", "bounced", "complaint")
+_NEW = record(
+    {"title": SOME_TEXT, "filters": record({"criteria": CRITERIA}, type=TEXT, user_type=_USERS)},
+    selected_fields=array_of(choice("email", "first_name", "country", "product_id", "id", "ocx_status")),
+    include_behavior=FLAG,
+    combined_as_and=FLAG,
+)
+_CREATES = gives(record({"id": ID, "status": ID}), 412, takes=_NEW)
 _DESCRIPTIONS = {PENDING: "Pending", COMPLETED: "Completed"}
 
 
@@ -31,21 +43,24 @@ def routes(name: str, noun: str, first: int, exports: Sequence[str], *, has_rows
     """
     path = f"/api/{name}"
     made = [
-        Route(f"{name}.page", "GET", path, lambda call: _page(call, name)),
-        Route(f"{name}.create", "POST", path, lambda call: _create(call, name, first)),
-        Route(f"{name}.get", "GET", f"{path}/{{id}}", lambda call: _get(call, name, noun)),
-        Route(f"{name}.delete", "DELETE", f"{path}/{{id}}", lambda call: _delete(call, name, noun)),
+        Route(f"{name}.page", "GET", path, partial(_page, name=name), pages(_JOB)),
+        Route(f"{name}.create", "POST", path, partial(_create, name=name, first=first), _CREATES),
+        Route(f"{name}.get", "GET", f"{path}/{{id}}", partial(_get, name=name, noun=noun), gives(_JOB)),
+        Route(f"{name}.delete", "DELETE", f"{path}/{{id}}", partial(_delete, name=name, noun=noun), gives(EMPTY)),
     ]
     for word in exports:
-        operation = f"{name}.{word.replace('export', 'download')}"
-        made.append(Route(operation, "GET", f"{path}/{{id}}/{word}", _exporter(name, noun)))
+        operation, export = f"{name}.{word.replace('export', 'download')}", partial(_export, name=name, noun=noun)
+        made.append(Route(operation, "GET", f"{path}/{{id}}/{word}", export, gives_file("text/csv", 412)))
     if has_rows:
-        made.append(Route(f"{name}.rows", "GET", f"{path}/{{id}}/result", lambda call: _result(call, name, noun)))
+        result = partial(_result, name=name, noun=noun)
+        made.append(Route(f"{name}.rows", "GET", f"{path}/{{id}}/result", result, pages(OBJECT, 412)))
     return tuple(made)
 
 
 def _create(call: Call, name: str, first: int) -> Answer:
+    """Begin a report."""
     call.required("title", "filters")
+    call.of_kind(str, "title")
     filters = call.fields["filters"]
     if not isinstance(filters, dict):
         raise invalid(errors={"filters": "filters must be an object"})
@@ -84,6 +99,7 @@ def _view(call: Call, job: Job) -> dict[str, Any]:
 
 
 def _page(call: Call, name: str) -> Answer:
+    """Answer with a list's reports."""
     own = call.mailing_list.id
     jobs = (job for job in call.state.audience.family(name).values() if job.list_id == own)
     shown, total = paged([_view(call, job) for job in jobs], call.query)
@@ -91,25 +107,28 @@ def _page(call: Call, name: str) -> Answer:
 
 
 def _get(call: Call, name: str, noun: str) -> Answer:
+    """Answer with one report."""
     return Answer(_view(call, found(call, call.state.audience.family(name), noun)))
 
 
 def _delete(call: Call, name: str, noun: str) -> Answer:
+    """Delete a report."""
     jobs = call.state.audience.family(name)
     del jobs[found(call, jobs, noun).id]
     return Answer([])
 
 
 def _result(call: Call, name: str, noun: str) -> Answer:
+    """Answer with a page of a report's rows, as older pages of the vendor's have it."""
+    if call.world.readings.job_rows == "gone":
+        raise missing("The requested URL was not found on this server")
     job = finished(call, call.state.audience.family(name), noun)
     shown, total = paged(job.rows, call.query)
     return Answer(shown, {"total": total})
 
 
-def _exporter(name: str, noun: str) -> Callable[[Call], Reply]:
-    def export(call: Call) -> Reply:
-        job = finished(call, call.state.audience.family(name), noun)
-        names = list(job.rows[0]) if job.rows else list(job.asked.get("selected_fields") or ["email"])
-        return file(csv_of(job.rows, names), "text/csv; charset=utf-8")
-
-    return export
+def _export(call: Call, name: str, noun: str) -> Reply:
+    """Give a report as CSV."""
+    job = finished(call, call.state.audience.family(name), noun)
+    names = list(job.rows[0]) if job.rows else list(job.asked.get("selected_fields") or ["email"])
+    return file(csv_of(job.rows, names), "text/csv; charset=utf-8")

@@ -1,9 +1,11 @@
 """Contact counts: asked, and answered later; `total` is text, null until then. Source: vendor page §3.4."""
 
 from ongage_async.emulator._answers import Answer, invalid
-from ongage_async.emulator._call import Call, as_id
-from ongage_async.emulator._criteria import check, matching
+from ongage_async.emulator._call import Call
+from ongage_async.emulator._criteria import CRITERIA, check, matching
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import COUNT, EMPTY, ID, NUMERAL, either, maybe, record
+from ongage_async.emulator._shape import Shape, gives
 from ongage_async.emulator.families._audience_jobs import contacts_of, found, live_segment, new_job
 
 _VALIDATION_STATUS = 500  # this family's own (§6.1 no. 15)
@@ -14,7 +16,7 @@ def create(call: Call) -> Answer:
     """Begin a count, of criteria or of a segment."""
     given = call.fields
     if given.get("segment_id") is not None:
-        views = contacts_of(call, live_segment(call, as_id(given["segment_id"])))
+        views = contacts_of(call, live_segment(call, given["segment_id"]))
     elif given.get("criteria"):
         rules = check(call.mailing_list, given["criteria"], status=_VALIDATION_STATUS)
         views = matching(call.mailing_list, rules, call.world.readings)
@@ -36,7 +38,12 @@ def get(call: Call) -> Answer:
     return Answer(dict(job.numbers), {"total": str(sum(job.numbers.values()))})
 
 
+_NEW = either(record({"segment_id": ID}), record({"criteria": CRITERIA}, list_id=ID))
+_NUMBERS = record(dict.fromkeys(_NAMES.values(), COUNT))
+_CREATES = gives(record({"id": ID}), _VALIDATION_STATUS, takes=_NEW)
+_GETS = Shape(answer=either(_NUMBERS, EMPTY), kind="page", total=maybe(NUMERAL))
+
 ROUTES = (
-    Route("contact_counts.create", "POST", "/api/contact_counts", create),
-    Route("contact_counts.get", "GET", "/api/contact_counts/{id}", get),
+    Route("contact_counts.create", "POST", "/api/contact_counts", create, _CREATES),
+    Route("contact_counts.get", "GET", "/api/contact_counts/{id}", get, _GETS),
 )

@@ -9,6 +9,21 @@ from ongage_async.emulator._contacts import STATUS_CHANGES, Contact
 from ongage_async.emulator._fields import accept_email
 from ongage_async.emulator._mutation import Mutation
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import (
+    ADDRESS,
+    COUNT,
+    FLAG,
+    ID,
+    TEXT,
+    TIME,
+    array_of,
+    choice,
+    either,
+    map_of,
+    maybe,
+    record,
+)
+from ongage_async.emulator._shape import gives
 from ongage_async.emulator._state import MailingList
 
 
@@ -166,14 +181,54 @@ def cross_account(call: Call) -> Answer:
     return Answer(list(found.values()) if call.world.readings.cross_account == "array" else found or [])
 
 
+_DATES = ("ocx_unsubscribe_date", "ocx_resubscribe_date", "ocx_bounce_date", "ocx_complaint_date")
+CONTACT = record(
+    {
+        "email": TEXT,
+        "id": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
+        "ocx_status": choice("Active", "Unsubscribed", "Bounced", "Complaint"),
+        "ocx_created_date": TIME,
+        **{name: maybe(TIME) for name in _DATES},
+        "ocx_import_id": maybe(ID),
+    }
+)
+_OUTCOMES = ("created", "updated", "revived")
+_RESULT = record(
+    {
+        **dict.fromkeys(("rows", "success", "failed", *_OUTCOMES), COUNT),
+        **{f"{name}_emails": map_of(TEXT) for name in (*_OUTCOMES, "success")},
+        "failed_emails": either(map_of(TEXT), array_of(TEXT)),
+    }
+)
+_VALUES = record(first_name=TEXT, country=TEXT, product_id={"type": "number"})
+_NEW = record({"email": ADDRESS}, fields=_VALUES, overwrite=FLAG)
+_KNOWN = either(record({"email": ADDRESS, "fields": _VALUES}), record({"id": TEXT, "fields": _VALUES}))
+_CHANGE = record(
+    {"change_to": choice(*STATUS_CHANGES), "emails": array_of(ADDRESS, least=1)},
+    list_id=ID,
+    ocx_child_id=ID,
+    ocx_connection_id=ID,
+)
+_IDS = either(record({"contact_id": TEXT}), record({"contact_ids": array_of(TEXT, least=1)}))
+
+_GETS = gives(CONTACT)
+_GETS_BY_ID = gives(CONTACT, path={"id": TEXT})
+_ADDS = gives(_RESULT, 412, query={"email!": ADDRESS, "first_name": TEXT, "country": TEXT})
+CREATES = gives(_RESULT, 412, takes=either(_NEW, array_of(_NEW, least=1)))
+UPDATES = gives(_RESULT, 412, takes=either(_KNOWN, array_of(_KNOWN, least=1)))
+CHANGES = gives(_RESULT, 412, takes=_CHANGE)
+_MOVES = gives(record({"success_emails": map_of(TEXT)}), 412, takes=record({"email": ADDRESS, "new_email": ADDRESS}))
+_DELETES = gives(record(dict.fromkeys(("rows", "success", "failed"), COUNT)), 412, takes=_IDS)
+_FINDS = gives(either(array_of(CONTACT), map_of(CONTACT)), 412, query={"email!": ADDRESS, "behavior": TEXT})
+
 ROUTES = (
-    Route("contacts.get_by_email", "GET", "/api/contacts/by_email/{email}", get_by_email),
-    Route("contacts.get_by_id", "GET", "/api/contacts/by_id/{id}", get_by_id),
-    Route("contacts.add", "GET", "/api/contacts/add", add, body_list_id=False),
-    Route("contacts.create", "POST", "/api/v2/contacts", create, body_list_id=False),
-    Route("contacts.update", "PUT", "/api/v2/contacts", update, body_list_id=False),
-    Route("contacts.change_status", "POST", "/api/v2/contacts/change_status", change_status),
-    Route("contacts.change_email", "PUT", "/api/contacts/change_email", change_email),
-    Route("contacts.delete", "POST", "/api/contacts/delete", delete),
-    Route("contacts.cross_account", "GET", "/api/contacts/cross_account", cross_account),
+    Route("contacts.get_by_email", "GET", "/api/contacts/by_email/{email}", get_by_email, _GETS),
+    Route("contacts.get_by_id", "GET", "/api/contacts/by_id/{id}", get_by_id, _GETS_BY_ID),
+    Route("contacts.add", "GET", "/api/contacts/add", add, _ADDS, body_list_id=False),
+    Route("contacts.create", "POST", "/api/v2/contacts", create, CREATES, body_list_id=False),
+    Route("contacts.update", "PUT", "/api/v2/contacts", update, UPDATES, body_list_id=False),
+    Route("contacts.change_status", "POST", "/api/v2/contacts/change_status", change_status, CHANGES),
+    Route("contacts.change_email", "PUT", "/api/contacts/change_email", change_email, _MOVES),
+    Route("contacts.delete", "POST", "/api/contacts/delete", delete, _DELETES),
+    Route("contacts.cross_account", "GET", "/api/contacts/cross_account", cross_account, _FINDS),
 )

@@ -5,6 +5,8 @@ from typing import Any
 from ongage_async.emulator._answers import Answer, missing, paged
 from ongage_async.emulator._call import Call, as_id
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import EMPTY, ID, SOME_TEXT, TEXT, TIME, maybe, record
+from ongage_async.emulator._shape import gives, pages
 
 
 def _list_id(call: Call) -> int | None:
@@ -64,9 +66,12 @@ def delete(call: Call) -> Answer:
     return Answer([])
 
 
+_TAG = record({"id": ID, "title": TEXT, "list_id": maybe(ID), "account_id": ID, "created": TIME, "modified": TIME})
+_NEW = record({"title": SOME_TEXT}, list_id=maybe(ID))
+
 ROUTES = (
-    Route("email_tags.page", "GET", "/api/email_tag", page),
-    Route("email_tags.create", "POST", "/api/email_tag", create),
-    Route("email_tags.update", "PUT", "/api/email_tag/{id}", update),
-    Route("email_tags.delete", "DELETE", "/api/email_tag/{id}", delete),
+    Route("email_tags.page", "GET", "/api/email_tag", page, pages(_TAG, query={"title": TEXT})),
+    Route("email_tags.create", "POST", "/api/email_tag", create, gives(_TAG, 412, takes=_NEW)),
+    Route("email_tags.update", "PUT", "/api/email_tag/{id}", update, gives(_TAG, 412, takes=_NEW)),
+    Route("email_tags.delete", "DELETE", "/api/email_tag/{id}", delete, gives(EMPTY)),
 )

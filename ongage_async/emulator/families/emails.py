@@ -9,8 +9,24 @@ from ongage_async.emulator._answers import Answer, bad_request, invalid, missing
 from ongage_async.emulator._call import Call, as_id
 from ongage_async.emulator._messages import email_row, texts
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import (
+    DIGIT,
+    FLAG,
+    ID,
+    NUMERAL,
+    TEXT,
+    TIME,
+    URL,
+    array_of,
+    choice,
+    either,
+    record,
+    texts_of,
+)
+from ongage_async.emulator._shape import Shape, gives
 
 _TYPES = ("email_message", "template", "folder")
+_WORDS = ("description", "subject", "content_html", "content_text", "preheader", "content_import_url", "language_iso")
 _CHANGEABLE = (
     *("name", "description", "subject", "content_html", "content_text", "addresses", "preheader", "tag_ids"),
     *("content_import_url", "parent_id", "favorite", "no_wysiwyg", "language_iso"),
@@ -58,9 +74,14 @@ def _passes(row: dict[str, Any], query: Any) -> bool:
     )
 
 
+def _check(call: Call) -> None:
+    call.of_kind(str, "name", "type", *_WORDS)
+
+
 def create(call: Call) -> Answer:
     """Make a message."""
     call.required("name")
+    _check(call)
     given, now = call.fields, call.now
     if given.get("type", "email_message") not in _TYPES:
         raise invalid(errors={"type": f"type must be one of: {', '.join(_TYPES)}"})
@@ -74,6 +95,7 @@ def create(call: Call) -> Answer:
 def update(call: Call) -> Answer:
     """Change a message."""
     row = _found(call)
+    _check(call)
     row.update({key: call.fields[key] for key in _CHANGEABLE if key in call.fields}, modified=call.now)
     return Answer(_view(row))
 
@@ -109,7 +131,7 @@ def move(call: Call) -> Answer:
     folder = call.state.messages.emails.get(parent_id)
     if parent_id and (folder is None or folder["type"] != "folder"):
         raise missing("Unauthorized / Email not found")
-    row.update(parent_id=parent_id, name=call.fields.get("name") or row["name"], modified=call.now)
+    row.update(parent_id=parent_id, name=str(call.fields.get("name") or row["name"]), modified=call.now)
     return Answer(_view(row))
 
 
@@ -128,15 +150,49 @@ def links(call: Call) -> Answer:
     return Answer([{"url": part.partition('"')[0]} for part in html.split('href="')[1:]])
 
 
+_EMAIL = texts_of(
+    ("type", "name", "description", "subject", "content_html", "content_text", "account_id", "list_id"),
+    id=NUMERAL,
+    deleted=TEXT,
+)
+_CHANGE = record(
+    **dict.fromkeys(("name", "description", "subject", "content_html", "content_text", "preheader"), TEXT),
+    tag_ids=array_of(ID),
+    content_import_url=URL,
+    parent_id=ID,
+    favorite=FLAG,
+    no_wysiwyg=FLAG,
+    language_iso=TEXT,
+    unsubscribe_default_link=FLAG,
+)
+_NEW = {**_CHANGE, "required": ["name"]}
+_FILTERS = {
+    "page": ID,
+    "page_size": ID,
+    "type": choice(*_TYPES),
+    "name": TEXT,
+    "subject": TEXT,
+    "parent_id": ID,
+    "favorite": DIGIT,
+    "modified_from": TIME,
+    "modified_to": TIME,
+}
+_PAGES = Shape(answer=array_of(_EMAIL), kind="page", query=_FILTERS, total=NUMERAL)
+_TARGETS = either(record({"target_list_ids": array_of(ID, least=1)}), record({"target_list_id": ID}))
+_COPIES = gives(array_of(_EMAIL), takes=_TARGETS)
+_MOVES = gives(_EMAIL, takes=record(parent_id=ID, name=TEXT))
+_MARKS = gives(record({"id": NUMERAL, "favorite": DIGIT}))
+_LINKS = gives(array_of(record({"url": TEXT})))
+
 ROUTES = (
-    Route("emails.page", "GET", "/api/emails", page),
-    Route("emails.create", "POST", "/api/emails", create),
-    Route("emails.get", "GET", "/api/emails/{id}", get),
-    Route("emails.update", "PUT", "/api/emails/{id}", update),
-    Route("emails.delete", "DELETE", "/api/emails/{id}", delete),
-    Route("emails.copy", "PUT", "/api/emails/{id}/copy", copy),
-    Route("emails.move", "PUT", "/api/emails/{id}/move", move),
-    Route("emails.toggle_favourite", "PUT", "/api/emails/{id}/favourite", mark),
-    Route("emails.toggle_favourite", "PUT", "/api/emails/{id}/favorite", mark),
-    Route("emails.links", "GET", "/api/emails/{id}/links", links),
+    Route("emails.page", "GET", "/api/emails", page, _PAGES),
+    Route("emails.create", "POST", "/api/emails", create, gives(_EMAIL, 412, takes=_NEW)),
+    Route("emails.get", "GET", "/api/emails/{id}", get, gives(_EMAIL)),
+    Route("emails.update", "PUT", "/api/emails/{id}", update, gives(_EMAIL, 412, takes=_CHANGE)),
+    Route("emails.delete", "DELETE", "/api/emails/{id}", delete, gives(_EMAIL)),
+    Route("emails.copy", "PUT", "/api/emails/{id}/copy", copy, _COPIES),
+    Route("emails.move", "PUT", "/api/emails/{id}/move", move, _MOVES),
+    Route("emails.toggle_favourite", "PUT", "/api/emails/{id}/favourite", mark, _MARKS),
+    Route("emails.toggle_favourite", "PUT", "/api/emails/{id}/favorite", mark, _MARKS),
+    Route("emails.links", "GET", "/api/emails/{id}/links", links, _LINKS),
 )

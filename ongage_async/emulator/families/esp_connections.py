@@ -9,6 +9,19 @@ from ongage_async.emulator._answers import Answer, bad_request, invalid, missing
 from ongage_async.emulator._call import Call, as_id
 from ongage_async.emulator._messages import texts
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import (
+    EMPTY,
+    FLAG,
+    ID,
+    NUMERAL,
+    OBJECT,
+    TEXT,
+    TIME,
+    array_of,
+    record,
+    texts_of,
+)
+from ongage_async.emulator._shape import gives
 
 _ESPS = {
     4: "Amazon SES",
@@ -142,17 +155,26 @@ def delete_addresses(call: Call) -> Answer:
     return Answer([])
 
 
+_OPTION = texts_of(("esp_name", "name", "support_transactional"), id=NUMERAL, esp_id=NUMERAL)
+_SHELL = record({"id": ID, "esp_id": ID, "account_id": ID, "currency": TEXT, "created": TIME, "modified": TIME})
+_ESP = record({"id": NUMERAL, "name": TEXT})
+_ADDRESS = texts_of((), id=NUMERAL)
+_CREATES = gives(_SHELL, 412, takes=record({"esp_id": {"type": "integer", "enum": list(_ESPS)}}))
+_LOSES = gives(EMPTY, takes=record({"ids": array_of(ID)}))
+_CHOICES = gives(array_of(_OPTION), query={"active_only": FLAG})
+_KEEPS = gives(_ADDRESS, takes=OBJECT)
+
 ROUTES = (
-    Route("esp_connections.options", "GET", "/api/esp_connections/options", options),
-    Route("esp_connections.create", "POST", "/api/esp_connections", create),
-    Route("esp_connections.get", "GET", "/api/esp_connections/{id}", get),
-    Route("esp_connections.delete", "DELETE", "/api/esp_connections/{id}", delete),
-    Route("esp_connections.account_esps", "GET", "/api/accounts/0/esps", account_esps),
-    Route("esp_connections.esps", "GET", "/api/esps", esps),
-    Route("esp_connections.esp", "GET", "/api/esps/{id}", esp),
-    Route("esp_connections.addresses", "GET", "/api/account_addresses", addresses),
-    Route("esp_connections.create_address", "POST", "/api/account_addresses", create_address),
-    Route("esp_connections.delete_addresses", "POST", "/api/account_addresses/delete", delete_addresses),
-    Route("esp_connections.address", "GET", "/api/account_addresses/{id}", address),
-    Route("esp_connections.update_address", "PUT", "/api/account_addresses/{id}", update_address),
+    Route("esp_connections.options", "GET", "/api/esp_connections/options", options, _CHOICES),
+    Route("esp_connections.create", "POST", "/api/esp_connections", create, _CREATES),
+    Route("esp_connections.get", "GET", "/api/esp_connections/{id}", get, gives(_OPTION)),
+    Route("esp_connections.delete", "DELETE", "/api/esp_connections/{id}", delete, gives(EMPTY)),
+    Route("esp_connections.account_esps", "GET", "/api/accounts/0/esps", account_esps, gives(array_of(_ESP))),
+    Route("esp_connections.esps", "GET", "/api/esps", esps, gives(array_of(_ESP))),
+    Route("esp_connections.esp", "GET", "/api/esps/{id}", esp, gives(_ESP)),
+    Route("esp_connections.addresses", "GET", "/api/account_addresses", addresses, gives(array_of(_ADDRESS))),
+    Route("esp_connections.create_address", "POST", "/api/account_addresses", create_address, _KEEPS),
+    Route("esp_connections.delete_addresses", "POST", "/api/account_addresses/delete", delete_addresses, _LOSES),
+    Route("esp_connections.address", "GET", "/api/account_addresses/{id}", address, gives(_ADDRESS)),
+    Route("esp_connections.update_address", "PUT", "/api/account_addresses/{id}", update_address, _KEEPS),
 )

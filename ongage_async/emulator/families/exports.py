@@ -8,6 +8,8 @@ from ongage_async.emulator._answers import Answer, Reply, invalid
 from ongage_async.emulator._audience import csv_of, zip_of
 from ongage_async.emulator._call import Call
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import ID, SOME_TEXT, array_of, choice, either, record
+from ongage_async.emulator._shape import gives, gives_file
 from ongage_async.emulator.families._audience_jobs import columns, contacts_of, file, finished, live_segment, new_job
 
 _DATES = {
@@ -33,9 +35,11 @@ def create(call: Call) -> Answer:
     is_suppression = call.mailing_list.type == "suppression"
     call.required("name", "date_format", "file_format", "status")
     errors = {}
+    call.of_kind(str, "date_format")
+    call.of_kind(list, "segment_id", "mailing_id")
     if given["date_format"] not in _DATES:
         errors["date_format"] = f"date_format must be one of: {', '.join(_DATES)}"
-    if not isinstance(given["status"], list) or set(given["status"]) - set(_STATUS):
+    if not isinstance(given["status"], list) or not all(each in tuple(_STATUS) for each in given["status"]):
         errors["status"] = f"status must be an array of: {', '.join(_STATUS)}"
     if not (given.get("segment_id") or given.get("mailing_id") or is_suppression):
         errors["segment_id"] = "segment_id or mailing_id must not be empty"
@@ -84,7 +88,21 @@ def retrieve(call: Call) -> Reply:
     return file(zip_of({each["name"]: each["content"] for each in job.rows}), "application/zip")
 
 
+_NEEDED = {
+    "name": SOME_TEXT,
+    "date_format": choice(*_DATES),
+    "file_format": choice("csv"),
+    "status": array_of(choice(*_STATUS), least=1),
+}
+_FIELDS = array_of(choice("email", "first_name", "country", "ocx_status", "ocx_created_date"))
+_NEW = either(
+    record({**_NEEDED, "segment_id": array_of(ID, least=1)}, fields_selected=_FIELDS),
+    record({**_NEEDED, "mailing_id": array_of(ID, least=1)}, fields_selected=_FIELDS),
+    record({**_NEEDED, "list_id": ID}, fields_selected=_FIELDS),
+)
+CREATES = gives(record({"id": ID}), 412, takes=_NEW)
+
 ROUTES = (
-    Route("exports.create", "POST", "/api/export", create),
-    Route("exports.download", "GET", "/api/export/{id}/retrieve", retrieve),
+    Route("exports.create", "POST", "/api/export", create, CREATES),
+    Route("exports.download", "GET", "/api/export/{id}/retrieve", retrieve, gives_file("application/zip", 412)),
 )

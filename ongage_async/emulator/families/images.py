@@ -6,6 +6,8 @@ from typing import Any
 from ongage_async.emulator._answers import Answer, invalid, missing
 from ongage_async.emulator._call import Call, as_id
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import COUNT, ID, TEXT, TIME, URL, array_of, record
+from ongage_async.emulator._shape import Shape, gives
 
 
 def create(call: Call) -> Answer:
@@ -48,7 +50,17 @@ def folders(call: Call) -> Answer:
     return Answer(rows, {"total": len(rows)})
 
 
+_IMAGE = record(
+    {
+        **dict.fromkeys(("id", "account_id", "created_by", "file_size"), ID),
+        **dict.fromkeys(("name", "file_name", "mime_type"), TEXT),
+        **dict.fromkeys(("created", "modified"), TIME),
+    }
+)
+_FOLDERS = Shape(answer=array_of(record({"account_id": ID, "created": TIME, "modified": TIME})), kind="page")
+_CREATES = gives(_IMAGE, 412, takes=record({"image_url": URL}, folder_id=COUNT))
+
 ROUTES = (
-    Route("images.create", "POST", "/api/image", create),
-    Route("images.folders", "GET", "/api/image_folder", folders),
+    Route("images.create", "POST", "/api/image", create, _CREATES),
+    Route("images.folders", "GET", "/api/image_folder", folders, _FOLDERS),
 )

@@ -7,6 +7,22 @@ from ongage_async.emulator._answers import Answer, invalid, missing, paged
 from ongage_async.emulator._call import Call, as_id
 from ongage_async.emulator._import_job import ImportRequest
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import (
+    DIGIT,
+    FLAG,
+    ID,
+    NUMERAL,
+    OBJECT,
+    TEXT,
+    TIME,
+    URL,
+    array_of,
+    choice,
+    either,
+    maybe,
+    record,
+)
+from ongage_async.emulator._shape import Shape, gives, pages
 from ongage_async.emulator._state import MailingList
 
 _ACTIONS = ("add", "remove", "unsubscribe", "resubscribe", "bounce", "complaint")
@@ -68,7 +84,7 @@ def _errors(given: dict[str, Any], mailing_list: MailingList) -> dict[str, str]:
 def _is_encoding(name: Any) -> bool:
     try:
         codecs.lookup(name)
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, ValueError):
         return False
     return True
 
@@ -98,8 +114,50 @@ def page(call: Call) -> Answer:
     return Answer(shown, {"total": total})
 
 
+_COUNTERS = ("total", "success", "failed", "duplicate", "existing", "not_existing", "incomplete", "invalid")
+_NUMERALS = (
+    *("id", "account_id", "list_id", "progress", "status", "created", "modified", "file_size_bytes"),
+    *("import_process_start_time", "import_process_end_time", *_COUNTERS),
+)
+_FLAGS_AS_TEXT = ("is_override", "send_welcome_message", "ignore_empty", "overwrite_only_nulls", "can_be_aborted")
+_STRINGS = record(
+    {
+        **dict.fromkeys(_NUMERALS, NUMERAL),
+        **dict.fromkeys(_FLAGS_AS_TEXT, DIGIT),
+        **dict.fromkeys(("name", "file", "status_desc", "fields", "csv_delimiter", "encoding"), TEXT),
+        "action": choice(*_ACTIONS),
+        "type": choice("sending", "suppression"),
+        "file_url": maybe(URL),
+        "deleted": DIGIT,
+    }
+)
+_MIXED = record(
+    {
+        **dict.fromkeys(("id", "list_id", "status"), ID),
+        **dict.fromkeys(("account_id", "progress", "size", *_COUNTERS), NUMERAL),
+        **dict.fromkeys(("created", "modified"), TIME),
+        **dict.fromkeys(("is_override", "send_welcome_message", "save_report"), FLAG),
+        **dict.fromkeys(("name", "status_desc", "csv_delimiter", "encoding"), TEXT),
+        "action": choice(*_ACTIONS),
+        "type": {"const": "import"},
+        "deleted": DIGIT,
+    }
+)
+_NEW = record(
+    {"file_url": URL},
+    list_id=ID,
+    csv_delimiter=choice(*_DELIMITERS),
+    encoding=choice("UTF-8", "ISO-8859-1"),
+    import_action=choice(*_ACTIONS),
+    import_type=choice("sending", "suppression"),
+    fields=OBJECT,
+    **dict.fromkeys(_FLAGS, FLAG),
+)
+_PAGE = Shape(answer=either(array_of(_STRINGS), _STRINGS), kind="page", query=pages(_STRINGS).query)
+_CREATED = either(record({"id": ID}), _MIXED)
+
 ROUTES = (
-    Route("imports.page", "GET", "/api/import", page),
-    Route("imports.create", "POST", "/api/import", create),
-    Route("imports.get", "GET", "/api/import/{id}", get),
+    Route("imports.page", "GET", "/api/import", page, _PAGE),
+    Route("imports.create", "POST", "/api/import", create, gives(_CREATED, _VALIDATION_STATUS, takes=_NEW)),
+    Route("imports.get", "GET", "/api/import/{id}", get, gives(either(_MIXED, _STRINGS))),
 )

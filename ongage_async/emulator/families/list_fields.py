@@ -10,6 +10,23 @@ from ongage_async.emulator._answers import Answer, Refusal, invalid, missing, ob
 from ongage_async.emulator._call import Call, as_id
 from ongage_async.emulator._fields import DATE_FORMATS, FIELD_TYPES, ListField
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import (
+    ANY,
+    COUNT,
+    EMPTY,
+    FLAG,
+    ID,
+    SOME_TEXT,
+    TEXT,
+    TIME,
+    Schema,
+    array_of,
+    choice,
+    map_of,
+    maybe,
+    record,
+)
+from ongage_async.emulator._shape import gives, pages
 from ongage_async.emulator._state import MailingList
 
 _CHANGEABLE = ("name", "title", "format", "default", "mandatory", "position")
@@ -32,9 +49,14 @@ def check_field(given: Any, taken: MailingList | None = None) -> None:
     if not isinstance(given, Mapping):
         raise invalid(errors={"fields": "fields must be an array of objects"})
     errors = {name: f"{name} must not be empty" for name in ("name", "title", "type") if not given.get(name)}
+    wrong = [name for name in ("name", "title", "format") if not isinstance(given.get(name) or "", str)]
+    errors.update({name: f"{name} must be text" for name in wrong})
+    if not isinstance(given.get("position"), int | None):
+        errors["position"] = "position must be a whole number"
     if not errors and given["type"] not in FIELD_TYPES:
         errors["type"] = f"type must be one of: {', '.join(FIELD_TYPES)}"
-    if given.get("type") == "date" and given.get("format") not in DATE_FORMATS:
+    formats = DATE_FORMATS if given.get("type") == "date" else (None, "", *DATE_FORMATS)
+    if given.get("format") not in formats:
         errors["format"] = f"format must be one of: {', '.join(DATE_FORMATS)}"
     if taken is not None and not errors and taken.field(str(given["name"])) is not None:
         errors["name"] = "name already exists in the list"
@@ -95,6 +117,8 @@ def update(call: Call) -> Answer:
         raise invalid(errors={"name": "the email field can not be changed"})
     changed = {**own.view(), **{key: call.fields[key] for key in _CHANGEABLE if key in call.fields}}
     check_field(changed, mailing_list if changed["name"] != own.name else None)
+    changed |= {"format": changed["format"] or "", "mandatory": bool(changed["mandatory"])}
+    changed["position"] = int(changed["position"] or 0)
     if changed["name"] != own.name:
         mailing_list.contacts.rename_column(own.name, changed["name"])
     for key in _CHANGEABLE:
@@ -113,11 +137,34 @@ def delete(call: Call) -> Answer:
     return Answer([])
 
 
+_HEAD: dict[str, Schema] = {"name": SOME_TEXT, "title": SOME_TEXT, "type": choice(*FIELD_TYPES)}
+_REST: dict[str, Schema] = {"default": ANY, "mandatory": FLAG}
+_FORMAT = choice("", *DATE_FORMATS)
+_FIELD = record(
+    {
+        **dict.fromkeys(("id", "account_id", "list_id"), ID),
+        **_HEAD,
+        **_REST,
+        "format": _FORMAT,
+        "position": {"type": "integer"},
+        "created": TIME,
+        "modified": TIME,
+        "deleted": maybe(TIME),
+    },
+    is_sms=FLAG,
+)
+NEW_FIELD = record(_HEAD, format=_FORMAT, position=COUNT, **_REST)
+_NEW = record({**_HEAD, "position": COUNT}, list_id=ID, format=_FORMAT, **_REST)
+_CHANGE = record(name=TEXT, title=TEXT, format=_FORMAT, position=COUNT, **_REST)
+_EVERYWHERE = record({"success_list_fields": array_of(_FIELD), "failed_lists_errors": map_of(TEXT)})
+_FILTERS = {"name": TEXT, "type": choice(*FIELD_TYPES)}
+_IN_ALL = gives(_EVERYWHERE, 412, takes=_NEW)
+
 ROUTES = (
-    Route("list_fields.page", "GET", "/api/list_fields", page),
-    Route("list_fields.create", "POST", "/api/list_fields", create),
-    Route("list_fields.create_in_all_lists", "POST", "/api/list_fields/all_lists", create_in_all_lists),
-    Route("list_fields.get", "GET", "/api/list_fields/{id}", get),
-    Route("list_fields.update", "PUT", "/api/list_fields/{id}", update),
-    Route("list_fields.delete", "DELETE", "/api/list_fields/{id}", delete),
+    Route("list_fields.page", "GET", "/api/list_fields", page, pages(_FIELD, query=_FILTERS)),
+    Route("list_fields.create", "POST", "/api/list_fields", create, gives(_FIELD, 412, takes=_NEW)),
+    Route("list_fields.create_in_all_lists", "POST", "/api/list_fields/all_lists", create_in_all_lists, _IN_ALL),
+    Route("list_fields.get", "GET", "/api/list_fields/{id}", get, gives(_FIELD)),
+    Route("list_fields.update", "PUT", "/api/list_fields/{id}", update, gives(_FIELD, 412, takes=_CHANGE)),
+    Route("list_fields.delete", "DELETE", "/api/list_fields/{id}", delete, gives(EMPTY, 412)),
 )

@@ -10,8 +10,26 @@ from ongage_async.emulator._call import Call, as_id
 from ongage_async.emulator._mailing import STATUS_NAMES, Mailing
 from ongage_async.emulator._messages import texts
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import (
+    DIGIT,
+    EMPTY,
+    FLAG,
+    ID,
+    NUMERAL,
+    OBJECT,
+    SOME_TEXT,
+    TEXT,
+    TIME,
+    array_of,
+    choice,
+    maybe,
+    record,
+    texts_of,
+)
+from ongage_async.emulator._shape import gives, pages
 
 _ACTIONS = ("hold", "resume", "abort")
+_TEXTS = ("name", "description", "type", "split_type")
 _LISTS = ("email_message", "segments", "segments_excluded", "distribution", "recipients")
 
 
@@ -48,7 +66,7 @@ def update(call: Call) -> Answer:
 def _settings(call: Call) -> dict[str, Any]:
     """Return the body without the date and the list, checked."""
     settings = {key: value for key, value in call.fields.items() if key not in ("schedule_date", "list_id")}
-    kinds = {"name": str, "is_test": bool, **dict.fromkeys(_LISTS, list)}
+    kinds = {"is_test": bool, **dict.fromkeys(_LISTS, list), **dict.fromkeys(_TEXTS, str), "emails_limit": int | str}
     if not all(isinstance(settings[name], kind) for name, kind in kinds.items() if settings.get(name) is not None):
         raise bad_request("Invalid data in request")
     settings = {name: value for name, value in settings.items() if value is not None or name not in kinds}
@@ -56,12 +74,16 @@ def _settings(call: Call) -> dict[str, Any]:
         if not call.state.messages.has_message(message_id):
             raise missing("Email/Campaign not found")
     distribution = settings.get("distribution", ())
-    if not all(isinstance(each, dict) for each in distribution):
+    if not all(isinstance(each, dict) and _is_number(each.get("esp_connection_id")) for each in distribution):
         raise bad_request("Invalid data in request")
     domains = [each.get("domain") for each in distribution if each.get("domain")]
     if domains and "default" not in domains:
         raise bad_request("Invalid data in request")
     return settings
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | str | None)
 
 
 def _date(call: Call) -> int | None:
@@ -232,6 +254,8 @@ def revive(call: Call) -> Answer:
 def duplicate(call: Call) -> Answer:
     """Make a new mailing, without a date, from another one."""
     source, given, now = _found(call), call.fields, call.now
+    call.of_kind(list, "segments", status=400)
+    call.of_kind(int, "email_message_id", status=400)
     settings = {**source.settings}
     if given.get("email_message_id"):
         settings["email_message"] = [given["email_message_id"]]
@@ -259,15 +283,50 @@ def delete(call: Call) -> Answer:
     return Answer([])
 
 
+_CORE = {
+    **dict.fromkeys(("id", "list_id", "status", "status_date", "created", "modified", "schedule_date"), NUMERAL),
+    "is_test": DIGIT,
+    "deleted": DIGIT,
+}
+_WORDS = ("name", "type", "split_type", "status_desc", "scheduled_by")
+_PARTS = {name: array_of(OBJECT) for name in ("segments", "distribution", "email_message")}
+_MAILING = texts_of((*_WORDS, "account_id", "description"), **_CORE, **_PARTS)
+_ROW = texts_of((*_WORDS, "progress", "targeted", "manager", "emails_limit"), **_CORE)
+_ROUTE = record({"esp_connection_id": ID}, domain=choice("default", "gmail.com"), percent=ID)
+_CHANGE = record(
+    {"name": SOME_TEXT},
+    description=TEXT,
+    type=choice("campaign", "split"),
+    email_message=array_of(ID, least=1),
+    segments=array_of(ID),
+    segments_excluded=array_of(ID),
+    distribution=array_of(_ROUTE),
+    schedule_date=maybe(TIME),
+    is_test=FLAG,
+    recipients=array_of(TEXT),
+    emails_limit=ID,
+)
+_NEW = {**_CHANGE, "required": ["name", "email_message"]}
+_COPY = record(email_message_id=ID, segments=array_of(ID), add_copy_to_title=FLAG)
+_FILTERS = {
+    "date_from": TIME,
+    "date_to": TIME,
+    "mailing_name": TEXT,
+    "email_name": TEXT,
+    "is_test": FLAG,
+    "mailing_type": choice("campaign", "split"),
+}
+_GIVES, _ACTS = gives(_MAILING), gives(_MAILING, takes=record(action=choice(*_ACTIONS)))
+
 ROUTES = (
-    Route("mailings.page", "GET", "/api/mailings", page),
-    Route("mailings.create", "POST", "/api/mailings", create),
-    Route("mailings.get", "GET", "/api/mailings/{id}", get),
-    Route("mailings.update", "PUT", "/api/mailings/{id}", update),
-    Route("mailings.delete", "DELETE", "/api/mailings/{id}", delete),
-    Route("mailings.abort", "PUT", "/api/mailings/{id}/abort", abort),
-    Route("mailings.cancel", "PUT", "/api/mailings/{id}/cancel", cancel),
-    Route("mailings.unschedule", "PUT", "/api/mailings/{id}/unschedule", unschedule),
-    Route("mailings.revive", "PUT", "/api/mailings/{id}/revive", revive),
-    Route("mailings.copy", "POST", "/api/mailings/{id}/duplicate", duplicate),
+    Route("mailings.page", "GET", "/api/mailings", page, pages(_ROW, total=NUMERAL, query=_FILTERS)),
+    Route("mailings.create", "POST", "/api/mailings", create, gives(_MAILING, takes=_NEW)),
+    Route("mailings.get", "GET", "/api/mailings/{id}", get, _GIVES),
+    Route("mailings.update", "PUT", "/api/mailings/{id}", update, gives(_MAILING, takes=_CHANGE)),
+    Route("mailings.delete", "DELETE", "/api/mailings/{id}", delete, gives(EMPTY)),
+    Route("mailings.abort", "PUT", "/api/mailings/{id}/abort", abort, _ACTS),
+    Route("mailings.cancel", "PUT", "/api/mailings/{id}/cancel", cancel, _GIVES),
+    Route("mailings.unschedule", "PUT", "/api/mailings/{id}/unschedule", unschedule, _GIVES),
+    Route("mailings.revive", "PUT", "/api/mailings/{id}/revive", revive, _GIVES),
+    Route("mailings.copy", "POST", "/api/mailings/{id}/duplicate", duplicate, gives(_MAILING, takes=_COPY)),
 )

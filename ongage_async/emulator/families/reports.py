@@ -10,6 +10,8 @@ from ongage_async.emulator._answers import Answer, bad_request
 from ongage_async.emulator._call import Call
 from ongage_async.emulator._report import evaluate
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import ANY, COUNT, FLAG, ID, TEXT, array_of, choice, either, record
+from ongage_async.emulator._shape import gives
 
 _MONTH_S = 31 * 86400
 
@@ -56,4 +58,30 @@ def _lists(call: Call, list_ids: set[int]) -> Iterator[dict[str, Any]]:
             yield {"record_date": call.now, "list_id": each.id, **numbers, **none}
 
 
-ROUTES = (Route("reports.query", "POST", "/api/reports/query", query),)
+_COLUMN = choice("sum(`sent`)", "sum(`opens`)", "count(mailing_id)", "mailing_id", "list_id", "stats_date", "active")
+_PERIOD = {
+    "type": "array",
+    "prefixItems": [TEXT, choice("day", "week", "month", "year")],
+    "items": False,
+    "minItems": 2,
+}
+_CONDITION = {
+    "type": "array",
+    "prefixItems": [_COLUMN, choice("=", "!=", ">", ">=", "<", "<="), either(TEXT, {"type": "number"})],
+    "items": False,
+    "minItems": 3,
+}
+_ORDER = {"type": "array", "prefixItems": [_COLUMN, choice("ASC", "DESC")], "items": False, "minItems": 2}
+_QUESTION = record(
+    {"select": array_of(either(_COLUMN, array_of(TEXT, least=2)), least=1)},
+    **{"from": choice("mailing", "list", "event")},
+    list_ids=either({"const": "all"}, array_of(ID)),
+    group=array_of(either(_COLUMN, _PERIOD)),
+    filter=array_of(_CONDITION),
+    order=array_of(either(_COLUMN, _ORDER)),
+    offset=COUNT,
+    limit=COUNT,
+    calculate_rates=FLAG,
+)
+
+ROUTES = (Route("reports.query", "POST", "/api/reports/query", query, gives(array_of(ANY), 412, takes=_QUESTION)),)

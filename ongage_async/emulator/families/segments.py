@@ -6,10 +6,26 @@ The answer to a create is not shown by the vendor; the segment object is assumed
 from typing import Any
 
 from ongage_async.emulator._answers import Answer, Reply, bad_request, invalid, paged
-from ongage_async.emulator._call import Call, as_id
-from ongage_async.emulator._criteria import check, operand_text
+from ongage_async.emulator._call import Call
+from ongage_async.emulator._criteria import CRITERIA, check, operand_text
 from ongage_async.emulator._fields import accept_email
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import (
+    ADDRESS,
+    COUNT,
+    DIGIT,
+    EMPTY,
+    FLAG,
+    ID,
+    NUMERAL,
+    SOME_TEXT,
+    TEXT,
+    URL,
+    array_of,
+    record,
+    texts_of,
+)
+from ongage_async.emulator._shape import gives, gives_file, pages
 from ongage_async.emulator.families import exports
 from ongage_async.emulator.families._audience_jobs import live_segment
 
@@ -43,7 +59,7 @@ _COLLECTION_KEYS = (
 
 def get(call: Call) -> Answer:
     """Answer with one segment and its rules."""
-    return Answer(live_segment(call, as_id(call.parameters["id"])))
+    return Answer(live_segment(call, call.parameters["id"]))
 
 
 def page(call: Call) -> Answer:
@@ -79,7 +95,7 @@ def create(call: Call) -> Answer:
 
 def update(call: Call) -> Answer:
     """Change a segment; its rules are replaced."""
-    segment = live_segment(call, as_id(call.parameters["id"]))
+    segment = live_segment(call, call.parameters["id"])
     call.required("name")
     _write(call, segment)
     return Answer(segment)
@@ -132,8 +148,9 @@ def _field_id(own: Any, rule: dict[str, Any]) -> str | None:
 
 def populate_external(call: Call) -> Answer:
     """Give an external segment its contacts; those of the call before are replaced (assumed)."""
-    segment = live_segment(call, as_id(call.parameters["id"]))
+    segment = live_segment(call, call.parameters["id"])
     call.required("recipients")
+    call.of_kind(list, "recipients")
     if segment["is_external"] != "1":
         raise invalid(errors={"is_external": "the segment is not external"})
     emails = []
@@ -148,7 +165,7 @@ def populate_external(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """Mark a segment as deleted."""
-    live_segment(call, as_id(call.parameters["id"]))["deleted"] = str(call.now)
+    live_segment(call, call.parameters["id"])["deleted"] = str(call.now)
     return Answer([])
 
 
@@ -162,13 +179,35 @@ def export_retrieve(call: Call) -> Reply:
     return exports.retrieve(call)
 
 
+_IDS = {"id": NUMERAL, "list_id": NUMERAL, "created": NUMERAL, "modified": NUMERAL}
+_RULE = texts_of(
+    ("field_name", "operator", "operand", "condition", "type", "group", "field_id"),
+    id=NUMERAL,
+    segment_id=NUMERAL,
+    position=NUMERAL,
+    case_sensitive=DIGIT,
+)
+_SEGMENT = texts_of(("name", "type", "description", *_FIRST_VALUES), rules=array_of(_RULE), **_IDS)
+_ROW = texts_of([key for key in _COLLECTION_KEYS if key not in _IDS], **_IDS)
+_NEW = record(
+    {"name": SOME_TEXT, "criteria": CRITERIA},
+    list_id=ID,
+    description=TEXT,
+    external_url=URL,
+    **dict.fromkeys(_FLAGS, FLAG),
+)
+_CHANGE = record({"name": SOME_TEXT}, criteria=CRITERIA, description=TEXT, **dict.fromkeys(_FLAGS, FLAG))
+_PEOPLE = record({"recipients": array_of(record({"email": ADDRESS}), least=1)})
+_POPULATES = gives(record({"rows": COUNT, "success": COUNT}), 412, takes=_PEOPLE)
+_EXPORTS, _RETRIEVES = exports.CREATES, gives_file("application/zip", 412)
+
 ROUTES = (
-    Route("segments.page", "GET", "/api/segments", page),
-    Route("segments.create", "POST", "/api/segments", create),
-    Route("segments.export", "POST", "/api/segments/export", export),
-    Route("segments.get", "GET", "/api/segments/{id}", get),
-    Route("segments.update", "PUT", "/api/segments/{id}", update),
-    Route("segments.populate_external", "PUT", "/api/segments/{id}/populate_external", populate_external),
-    Route("segments.delete", "DELETE", "/api/segments/{id}", delete),
-    Route("segments.export_retrieve", "GET", "/api/segments/{id}/export_retrieve", export_retrieve),
+    Route("segments.page", "GET", "/api/segments", page, pages(_ROW, total=NUMERAL)),
+    Route("segments.create", "POST", "/api/segments", create, gives(_SEGMENT, 412, takes=_NEW)),
+    Route("segments.export", "POST", "/api/segments/export", export, _EXPORTS),
+    Route("segments.get", "GET", "/api/segments/{id}", get, gives(_SEGMENT)),
+    Route("segments.update", "PUT", "/api/segments/{id}", update, gives(_SEGMENT, 412, takes=_CHANGE)),
+    Route("segments.populate_external", "PUT", "/api/segments/{id}/populate_external", populate_external, _POPULATES),
+    Route("segments.delete", "DELETE", "/api/segments/{id}", delete, gives(EMPTY)),
+    Route("segments.export_retrieve", "GET", "/api/segments/{id}/export_retrieve", export_retrieve, _RETRIEVES),
 )

@@ -3,11 +3,14 @@
 from ongage_async.emulator._answers import Answer
 from ongage_async.emulator._call import Call
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import ID, NUMERAL, SOME_TEXT, TIME, record
+from ongage_async.emulator._shape import gives
 
 
 def create(call: Call) -> Answer:
     """Make a message."""
     call.required("name", "description", "content_text")
+    call.of_kind(str, "name", "description", "content_text")
     given = call.fields
     number = call.state.next_id("email", 800001)  # one row of numbers for both kinds: a send names either
     row = {
@@ -29,4 +32,7 @@ def create(call: Call) -> Answer:
     return Answer(row)
 
 
-ROUTES = (Route("sms.create", "POST", "/api/smses", create),)
+_WORDS = {"name": SOME_TEXT, "description": SOME_TEXT, "content_text": SOME_TEXT}
+_SMS = record({**_WORDS, "id": ID, "list_id": NUMERAL, "created": TIME, "type": {"const": "sms"}})
+
+ROUTES = (Route("sms.create", "POST", "/api/smses", create, gives(_SMS, 412, takes=record(_WORDS, list_id=ID))),)

@@ -4,6 +4,8 @@ from ongage_async.emulator._answers import Answer, invalid
 from ongage_async.emulator._call import Call
 from ongage_async.emulator._contact_rows import check_batch
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import ADDRESS, COUNT, ID, array_of, choice, record
+from ongage_async.emulator._shape import gives
 
 
 def update(call: Call) -> Answer:
@@ -33,4 +35,7 @@ def update(call: Call) -> Answer:
     return Answer({"rows": len(emails), "success": done})
 
 
-ROUTES = (Route("suppression.update", "PUT", "/api/suppression", update),)
+_CHANGE = record({"list_id": ID, "emails": array_of(ADDRESS, least=1)}, action=choice("add", "remove"))
+_DONE = record({"rows": COUNT, "success": COUNT})
+
+ROUTES = (Route("suppression.update", "PUT", "/api/suppression", update, gives(_DONE, 412, takes=_CHANGE)),)

@@ -11,6 +11,24 @@ from ongage_async.emulator._call import Call, as_id
 from ongage_async.emulator._fields import accept_email
 from ongage_async.emulator._messages import SentMessage, texts
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import (
+    ADDRESS,
+    COUNT,
+    DIGIT,
+    EMPTY,
+    FLAG,
+    ID,
+    NUMERAL,
+    OBJECT,
+    SOME_TEXT,
+    TEXT,
+    TIME,
+    array_of,
+    choice,
+    record,
+    texts_of,
+)
+from ongage_async.emulator._shape import gives, pages
 from ongage_async.emulator._state import MailingList
 
 
@@ -25,6 +43,7 @@ def page(call: Call) -> Answer:
 def create(call: Call) -> Answer:
     """Make a campaign."""
     call.required("name", "description")
+    call.of_kind(str, "name", "description", "message_type")
     given, now = call.fields, call.now
     number = call.state.next_id("campaign", 500001)
     row = {
@@ -57,6 +76,7 @@ def update(call: Call) -> Answer:
     """Rename a campaign."""
     row = _campaign(call)
     call.required("name", "description")
+    call.of_kind(str, "name", "description")
     row.update(name=call.fields["name"], description=call.fields["description"], modified=call.now)
     return Answer(texts(row))
 
@@ -167,7 +187,7 @@ def _may_get(call: Call, recipient: str, *, is_sms: bool) -> bool:
         contact = call.mailing_list.contacts.get(email)
         if contact is None or contact.deleted or contact.status != "Active":
             return False
-    if call.fields.get("check_global_and_list_suppression"):
+    if call.fields.get(call.world.readings.suppression_flag):
         return not any(_has(each, email) for each in _suppressing(call))
     return True
 
@@ -213,12 +233,39 @@ def notify(call: Call) -> Answer:
     return Answer({"mailing_id": _campaign_id(call), "not_active": sent["failed_emails"]})
 
 
+_CAMPAIGN = texts_of(
+    ("name", "description", "type", "message_type", "status_desc"),
+    **dict.fromkeys(("id", "account_id", "list_id", "status", "status_date", "created", "modified"), NUMERAL),
+    deleted=DIGIT,
+)
+_NEW = record({"name": SOME_TEXT, "description": SOME_TEXT}, message_type=choice("email", "sms"))
+_OPTIONS = {
+    "list_id": ID,
+    "campaign_id": ID,
+    "sending_connection_id": ID,
+    "schedule_date": TIME,
+    **dict.fromkeys(("check_status", "check_global_and_list_suppression", "create_contact"), FLAG),
+    **dict.fromkeys(("message_dynamic_fields", "message_dynamic_fields_per_recipient"), OBJECT),
+}
+_TO = array_of(ADDRESS, least=1)
+_MESSAGE = record({"subject": SOME_TEXT, "content_html": SOME_TEXT}, content_text=TEXT)
+_SENT = record({"success": COUNT, "failed": COUNT, "failed_emails": array_of(TEXT)})
+_SENDS = gives(_SENT, 412, takes=record({"message_id": ID, "recipients": _TO}, **_OPTIONS))
+_EMBEDS = gives(_SENT, 412, takes=record({"message": _MESSAGE, "recipients": _TO}, **_OPTIONS))
+_NOTIFIES = gives(
+    record({"mailing_id": COUNT, "not_active": array_of(TEXT)}),
+    412,
+    takes=record({"recipients": _TO}, email_message_id=ID, email_message=_MESSAGE, mailing_id=ID),
+)
+
 ROUTES = (
-    Route("transactional.page", "GET", "/api/transactional", page),
-    Route("transactional.create", "POST", "/api/transactional", create),
-    Route("transactional.update", "PUT", "/api/transactional/{id}", update),
-    Route("transactional.delete", "DELETE", "/api/transactional/{id}", delete),
-    Route("transactional.send", "POST", "/api/transactional/send", send),
-    Route("transactional.send_embed_content", "POST", "/api/transactional/send_embed_content", send_embed_content),
-    Route("transactional.notify", "POST", "/api/notify_transactions", notify),
+    Route("transactional.page", "GET", "/api/transactional", page, pages(_CAMPAIGN, total=NUMERAL)),
+    Route("transactional.create", "POST", "/api/transactional", create, gives(_CAMPAIGN, 412, takes=_NEW)),
+    Route("transactional.update", "PUT", "/api/transactional/{id}", update, gives(_CAMPAIGN, 412, takes=_NEW)),
+    Route("transactional.delete", "DELETE", "/api/transactional/{id}", delete, gives(EMPTY)),
+    Route("transactional.send", "POST", "/api/transactional/send", send, _SENDS),
+    Route(
+        "transactional.send_embed_content", "POST", "/api/transactional/send_embed_content", send_embed_content, _EMBEDS
+    ),
+    Route("transactional.notify", "POST", "/api/notify_transactions", notify, _NOTIFIES),
 )

@@ -9,6 +9,8 @@ from ongage_async.emulator._answers import Refusal, Reply, bad_request
 from ongage_async.emulator._call import Call
 from ongage_async.emulator._fields import accept_email
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import ADDRESS, TEXT, choice, record
+from ongage_async.emulator._shape import gives_bare
 
 _JSON = ((b"content-type", b"application/json"),)
 
@@ -30,6 +32,8 @@ def validate(call: Call) -> Reply:
     return Reply(200, json.dumps({"status": status, "reason": reason}).encode(), _JSON)
 
 
-ROUTES = (
-    Route("validation.validate", "POST", "/email-validation/api/v1/realtime-validation", validate, body_list_id=False),
-)
+_PATH = "/email-validation/api/v1/realtime-validation"
+_VERDICT = record({"status": choice("Deliverable", "Undeliverable", "Risky", "Unknown"), "reason": TEXT})
+_VALIDATES = gives_bare(_VERDICT, 402, takes=record({"email": ADDRESS}))
+
+ROUTES = (Route("validation.validate", "POST", _PATH, validate, _VALIDATES, body_list_id=False),)

@@ -6,6 +6,8 @@ from typing import Any
 from ongage_async.emulator._answers import Answer, invalid
 from ongage_async.emulator._call import Call
 from ongage_async.emulator._router import Route
+from ongage_async.emulator._schema import EMPTY, ID, TEXT, Schema, record
+from ongage_async.emulator._shape import Shape, gives
 
 
 def _asked(call: Call) -> dict[str, Any]:
@@ -31,7 +33,18 @@ def messages(call: Call) -> Answer:
     return Answer({**_asked(call), "messages": []})
 
 
+_DAY: Schema = {"type": "string", "examples": ["12/31/26"]}
+_QUESTION = {"date_from!": _DAY, "date_to!": _DAY}
+
+
+def _tells(noun: str) -> Shape:
+    answer = record({"list_id": ID, "date_from": TEXT, "date_to": TEXT, noun: EMPTY})
+    return gives(answer, 412, query=_QUESTION)
+
+
+_WORKFLOWS, _MESSAGES = _tells("workflows"), _tells("messages")
+
 ROUTES = (
-    Route("workflow_analytics.workflows", "GET", "/analytics/api/v0/report/workflows", workflows),
-    Route("workflow_analytics.messages", "GET", "/analytics/api/v0/report/workflow/messages", messages),
+    Route("workflow_analytics.workflows", "GET", "/analytics/api/v0/report/workflows", workflows, _WORKFLOWS),
+    Route("workflow_analytics.messages", "GET", "/analytics/api/v0/report/workflow/messages", messages, _MESSAGES),
 )

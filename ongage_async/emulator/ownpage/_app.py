@@ -8,10 +8,12 @@ from attrs import define, field
 from ongage_async.emulator._answers import Refusal, Reply
 from ongage_async.emulator._app import App, Visit
 from ongage_async.emulator._limits import Gate
+from ongage_async.emulator._openapi import Vendor
 from ongage_async.emulator._wire import parse_body, parse_query
 from ongage_async.emulator.ownpage._files import FileEngine
 from ongage_async.emulator.ownpage._office import TokenOffice
 from ongage_async.emulator.ownpage._routes import OPEN_TO_ALL, Handler, OwnpageCall, json_reply
+from ongage_async.emulator.ownpage._shapes import OWNPAGE
 from ongage_async.emulator.ownpage._state import OwnpageState
 from ongage_async.emulator.readings import Readings
 
@@ -61,6 +63,7 @@ class OwnpageApp(App):
     office: TokenOffice
     files: FileEngine
     form_gate: FormGate
+    vendor: Vendor = OWNPAGE
 
     async def _admit(self, visit: Visit) -> None:
         now = self.world.clock.now()

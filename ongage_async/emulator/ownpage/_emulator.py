@@ -128,6 +128,10 @@ class OwnpageEmulator:
     def latency(self, latency: Latency) -> None:
         self.app.latency = latency
 
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document of what is served; it is at ``/openapi.json`` too."""
+        return self.app.document()
+
     def http_client(self, **options: Any) -> "httpx.AsyncClient":
         """Return an httpx client that reaches the emulator without sockets, on the running loop's clock.
 

@@ -9,7 +9,9 @@ from typing import Any, cast
 from attrs import frozen
 
 from ongage_async.emulator._answers import Refusal, Reply
+from ongage_async.emulator._call import as_id
 from ongage_async.emulator._router import Route
+from ongage_async.emulator.ownpage import _shapes as shapes
 from ongage_async.emulator.ownpage._files import FileEngine
 from ongage_async.emulator.ownpage._office import TokenOffice
 from ongage_async.emulator.ownpage._state import OwnpageList, OwnpageState, Subscriber, Upsert, is_address
@@ -19,7 +21,6 @@ __all__ = ["OPEN_TO_ALL", "OwnpageCall", "json_reply", "routes"]
 OPEN_TO_ALL = ("tokens.create", "tokens.get", "form.create", "form.update")
 _MOST_ROWS, _PAGE, _MOST_PER_PAGE = 20_000, 1_000, 10_000
 _EXPORT_LIFE_S = 24 * 3600.0
-_KINDS = ("nl_click", "nl_display", "nl_send", "nl_subscribe", "nl_unsubscribe", "nl_bounce", "nl_complaint")
 
 
 @frozen
@@ -50,7 +51,7 @@ class OwnpageCall:
         Raises:
             Refusal: There is no such list.
         """
-        found = self.state.lists.get(int(number)) if str(number).isdecimal() else None
+        found = self.state.lists.get(as_id(number))
         if found is None:
             raise Refusal(self.state.readings.missing_list, "List not found")
         return found
@@ -74,23 +75,28 @@ def _csv(text: str) -> Reply:
 
 
 async def _token(call: OwnpageCall) -> Reply:
+    """Make a token from a name and a key."""
     given = call.object
     return json_reply({"token": call.office.issue(given.get("username"), given.get("password"))})
 
 
 async def _old_token(call: OwnpageCall) -> Reply:
+    """Make a token, with the key in the query as it was once done."""
     return json_reply({"token": call.office.issue(call.query.get("username"), call.query.get("password"))})
 
 
 async def _lists(call: OwnpageCall) -> Reply:
+    """Answer with all lists."""
     return json_reply([each.view() for each in call.state.lists.values()])
 
 
 async def _counts(call: OwnpageCall) -> Reply:
+    """Answer with the numbers of a list."""
     return json_reply(call.own_list.counts())
 
 
 async def _subscribers(call: OwnpageCall) -> Reply:
+    """Answer with a page of subscribers."""
     status = call.query.get("status", "subscribed")
     if status not in ("subscribed", "unsubscribed", "all"):
         raise Refusal(400, "Invalid status")
@@ -112,10 +118,11 @@ def _matches(each: Subscriber, status: str, call: OwnpageCall) -> bool:
 
 def _number(call: OwnpageCall, name: str, default: int) -> int:
     text = call.query.get(name, "")
-    return int(text) if text.isdecimal() else default
+    return as_id(text) if text.isdecimal() else default
 
 
 async def _upsert(call: OwnpageCall) -> Reply:
+    """Create subscribers, or change them."""
     target, rows, done = call.own_list, _rows(call), Upsert()
     if call.state.readings.bad_rows == "refused":
         _refuse_bad(rows)
@@ -140,6 +147,7 @@ def _refuse_bad(rows: list[dict[str, Any]]) -> None:
 
 
 async def _delete(call: OwnpageCall) -> Reply:
+    """Delete subscribers."""
     target, rows = call.own_list, _rows(call)
     _refuse_bad(rows)
     gone = [target.subscribers.pop(str(row["email"]).strip().lower(), None) for row in rows]
@@ -148,6 +156,7 @@ async def _delete(call: OwnpageCall) -> Reply:
 
 
 async def _delete_all(call: OwnpageCall) -> Reply:
+    """Delete everybody, or everybody of a status."""
     target, status = call.own_list, call.query.get("status", "all")
     if status not in ("subscribed", "unsubscribed", "all"):
         raise Refusal(400, "Invalid status")
@@ -164,6 +173,7 @@ async def _delete_all(call: OwnpageCall) -> Reply:
 
 
 async def _file(call: OwnpageCall) -> Reply:
+    """Begin the import of a file."""
     given = call.object
     target = call.list_of(given.get("email_list_id"))
     if not str(given.get("url", "")).startswith(("http://", "https://")):
@@ -172,8 +182,9 @@ async def _file(call: OwnpageCall) -> Reply:
 
 
 async def _events(call: OwnpageCall) -> Reply:
+    """Give the events of a day as CSV."""
     kind, day = call.parameters["kind"], call.parameters["day"]
-    if kind not in _KINDS or not _is_day(day):
+    if kind not in shapes.KINDS or not _is_day(day):
         raise Refusal(400, "Invalid request")
     if (text := call.state.events.get((kind, day))) is None:
         raise Refusal(404, "Events not found")
@@ -181,6 +192,7 @@ async def _events(call: OwnpageCall) -> Reply:
 
 
 async def _export(call: OwnpageCall) -> Reply:
+    """Begin an export of campaigns."""
     start, end = call.query.get("startDate", ""), call.query.get("endDate", "")
     if not (_is_day(start) and _is_day(end)):
         raise Refusal(400, "Invalid request")
@@ -191,6 +203,7 @@ async def _export(call: OwnpageCall) -> Reply:
 
 
 async def _exported(call: OwnpageCall) -> Reply:
+    """Give an export as CSV."""
     filename, content, made_at = call.state.exports.get(call.parameters["token"], ("", "", 0.0))
     if filename != call.parameters["filename"] or call.state.clock.now() - made_at > _EXPORT_LIFE_S:
         raise Refusal(404, "Export not found")
@@ -205,10 +218,12 @@ def _is_day(text: str) -> bool:
 
 
 async def _templates(call: OwnpageCall) -> Reply:
+    """Answer with the templates."""
     return json_reply(call.state.templates)
 
 
 async def _send(call: OwnpageCall) -> Reply:
+    """Send an email."""
     given = call.object
     people = given.get("to")
     if not given.get("subject") or not isinstance(people, list) or not people:
@@ -223,6 +238,7 @@ async def _send(call: OwnpageCall) -> Reply:
 
 
 async def _sign_up(call: OwnpageCall) -> Reply:
+    """Take a sign-up of the form, or change somebody who is there."""
     given, customer = call.object, call.office.customer
     keys = (call.parameters["tracking_key"], given.get("form_key"))
     if keys != (customer.tracking_key, customer.form_key) or not given.get("email"):
@@ -235,6 +251,7 @@ async def _sign_up(call: OwnpageCall) -> Reply:
 
 
 async def _change_by_guid(call: OwnpageCall) -> Reply:
+    """Change a subscriber by guid."""
     given = call.object
     if call.parameters["tracking_key"] != call.office.customer.tracking_key:
         raise Refusal(400, "Invalid request")
@@ -257,25 +274,28 @@ def routes(send_path: str) -> tuple[Route, ...]:
         send_path: Path of the transactional emails, which the vendor's page does not show.
     """
     own = "/newsletters/lists/{list_id}/subscribers"
-    table: tuple[tuple[str, str, str, Handler], ...] = (
-        ("tokens.create", "POST", "/token", _token),
-        ("tokens.get", "GET", "/token", _old_token),
-        ("lists.page", "GET", "/newsletters/lists", _lists),
-        ("counts.get", "GET", f"{own}/count", _counts),
-        ("subscribers.page", "GET", own, _subscribers),
-        ("subscribers.create", "POST", own, _upsert),
-        ("subscribers.delete", "POST", f"{own}/delete", _delete),
-        ("subscribers.delete_all", "DELETE", f"{own}/all", _delete_all),
-        ("files.create", "POST", "/files", _file),
-        ("form.create", "POST", "/subscribe/{tracking_key}", _sign_up),
-        ("form.update", "PUT", "/subscribe/{tracking_key}", _change_by_guid),
-        ("events.download", "GET", "/newsletters/events/{kind}/{day}", _events),
-        ("exports.create", "GET", "/newsletters/stats/export", _export),
-        ("exports.download", "GET", "/export/{token}/{filename}", _exported),
-        ("templates.page", "GET", "/transactional/templates", _templates),
-        ("transactional.send", "POST", send_path, _send),
-        ("legacy.counts", "GET", "/newsletters/subscribers/count", _counts),
-        ("legacy.page", "GET", "/newsletters/subscribers", _subscribers),
-        ("legacy.create", "POST", "/newsletters/subscribers", _upsert),
+    table = (
+        ("tokens.create", "POST", "/token", _token, shapes.TOKEN),
+        ("tokens.get", "GET", "/token", _old_token, shapes.OLD_TOKEN),
+        ("lists.page", "GET", "/newsletters/lists", _lists, shapes.LISTS),
+        ("counts.get", "GET", f"{own}/count", _counts, shapes.COUNTS),
+        ("subscribers.page", "GET", own, _subscribers, shapes.SUBSCRIBERS),
+        ("subscribers.create", "POST", own, _upsert, shapes.UPSERT),
+        ("subscribers.delete", "POST", f"{own}/delete", _delete, shapes.DELETE),
+        ("subscribers.delete_all", "DELETE", f"{own}/all", _delete_all, shapes.DELETE_ALL),
+        ("files.create", "POST", "/files", _file, shapes.FILE),
+        ("form.create", "POST", "/subscribe/{tracking_key}", _sign_up, shapes.SIGN_UP),
+        ("form.update", "PUT", "/subscribe/{tracking_key}", _change_by_guid, shapes.CHANGE),
+        ("events.download", "GET", "/newsletters/events/{kind}/{day}", _events, shapes.EVENTS),
+        ("exports.create", "GET", "/newsletters/stats/export", _export, shapes.EXPORT),
+        ("exports.download", "GET", "/export/{token}/{filename}", _exported, shapes.EXPORTED),
+        ("templates.page", "GET", "/transactional/templates", _templates, shapes.TEMPLATES),
+        ("transactional.send", "POST", send_path, _send, shapes.SEND),
+        ("legacy.counts", "GET", "/newsletters/subscribers/count", _counts, shapes.COUNTS),
+        ("legacy.page", "GET", "/newsletters/subscribers", _subscribers, shapes.SUBSCRIBERS),
+        ("legacy.create", "POST", "/newsletters/subscribers", _upsert, shapes.UPSERT),
     )
-    return tuple(Route(name, method, f"/v1{path}", cast("Any", handler)) for name, method, path, handler in table)
+    return tuple(
+        Route(name, method, f"/v1{path}", cast("Any", handler), shape, is_open=name in OPEN_TO_ALL)
+        for name, method, path, handler, shape in table
+    )
