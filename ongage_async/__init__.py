@@ -2,6 +2,8 @@
 
 import typing as _typing
 
+from ongage_async import _lazy
+from ongage_async._drift import drift_report
 from ongage_async._operation import Answer, Repeat
 from ongage_async._retry import RetryPolicy
 from ongage_async.client import OngageClient
@@ -36,7 +38,19 @@ from ongage_async.errors import (
 from ongage_async.governor import Governor
 
 if _typing.TYPE_CHECKING:
+    from ongage_async.models import Contact, NewContact, ReportField
     from ongage_async.ownpage import OwnpageClient, OwnpageCredentials
+    from ongage_async.resources import Like, behavior, field
+else:
+    __getattr__, __dir__ = _lazy.lazily(
+        __name__,
+        {
+            "models": "Contact NewContact ReportField",
+            "ownpage": "OwnpageClient OwnpageCredentials",
+            "resources": "Like behavior field",
+        },
+        modules=("bulk", "fields", "ownpage", "webhook"),
+    )
 
 __version__ = "0.1.0"
 
@@ -52,6 +66,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectError",
     "ConnectionLostError",
+    "Contact",
     "Credentials",
     "DecodeError",
     "Governor",
@@ -61,7 +76,9 @@ __all__ = [
     "JobTimeoutError",
     "JournalError",
     "Lane",
+    "Like",
     "Limits",
+    "NewContact",
     "NotFoundError",
     "OngageClient",
     "OngageError",
@@ -71,19 +88,14 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitedError",
     "Repeat",
+    "ReportField",
     "ResponseTimeoutError",
     "RetryPolicy",
     "ServerError",
     "StagingError",
     "TransportError",
     "ValidationError",
+    "behavior",
+    "drift_report",
+    "field",
 ]
-
-
-def __getattr__(name: str) -> _typing.Any:
-    """Import the second vendor's client when it is first asked for."""
-    if name in {"OwnpageClient", "OwnpageCredentials"}:
-        from ongage_async import ownpage
-
-        return getattr(ownpage, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

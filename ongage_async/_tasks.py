@@ -5,7 +5,6 @@ connections stay right. anyio's task groups belong to the task that opened them,
 keep; so this room asks the event loop itself. Used by the engine (exchanges) and the governor (its queue).
 """
 
-import asyncio
 import contextvars
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -94,6 +93,8 @@ def _spawn(keep: set[object], work: Callable[..., Coroutine[Any, Any, None]], *a
     if trio is not None and trio.lowlevel.in_trio_task():
         trio.lowlevel.spawn_system_task(work, *args, context=contextvars.copy_context())
         return
+    import asyncio  # here: loaded already, and not at all where trio runs
+
     task = asyncio.get_running_loop().create_task(work(*args))
     keep.add(task)
     task.add_done_callback(keep.discard)

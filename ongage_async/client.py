@@ -7,44 +7,24 @@ a view with other options costs next to nothing.
 import hashlib
 import ssl
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from urllib.parse import urlsplit
 
 import attrs
 
+from ongage_async import resources
 from ongage_async._elsewhere import Elsewhere
 from ongage_async._engine import Bound, Engine, Options
 from ongage_async._operation import Answer, ListIn, Operation, Repeat
 from ongage_async._retry import RetryPolicy
+from ongage_async._together import Groups
 from ongage_async._transport import HTTPClient, Transport
 from ongage_async.config import ApiKey, Credentials, Lane, Limits, from_env
 from ongage_async.errors import ConfigurationError
 from ongage_async.events import Listener
 from ongage_async.governor import Governor, from_url
-from ongage_async.resources.aggregate_activity import AggregateActivities
-from ongage_async.resources.contact_activity import ContactActivities
-from ongage_async.resources.contact_counts import ContactCounts
-from ongage_async.resources.contact_search import ContactSearches
-from ongage_async.resources.contacts import Contacts
-from ongage_async.resources.email_tags import EmailTags
-from ongage_async.resources.emails import Emails
-from ongage_async.resources.esp_connections import EspConnections
-from ongage_async.resources.events import Events
-from ongage_async.resources.exports import Exports
-from ongage_async.resources.images import Images
-from ongage_async.resources.imports import Imports
-from ongage_async.resources.list_fields import ListFields
-from ongage_async.resources.lists import Lists
-from ongage_async.resources.mailings import Mailings
-from ongage_async.resources.reports import Reports
-from ongage_async.resources.segments import Segments
-from ongage_async.resources.sms import SmsMessages
-from ongage_async.resources.suppression import Suppression
-from ongage_async.resources.transactional import Transactional
-from ongage_async.resources.validation import Validation
-from ongage_async.resources.workflow_analytics import WorkflowAnalytics
 
 __all__ = ["OngageClient"]
 
@@ -94,10 +74,15 @@ class OngageClient:
         self._base_url = _checked(base_url or credentials.default_base_url)
         self._options = Options(retry=retry or RetryPolicy(), timeout_s=timeout_s, list_id=list_id)
         self._owns_governor = not isinstance(governor, Governor)
-        self.governor: Governor = governor if isinstance(governor, Governor) else from_url(governor, limits)
+        key = account_key(self._base_url, credentials.account)
+        if isinstance(governor, Governor):
+            self.governor: Governor = governor
+        else:
+            self.governor = from_url(governor, limits, account_key=key)
         transport = Transport(self._base_url, credentials.headers(), http_client, ssl_context)
-        self._engine = Engine(transport, self.governor, on_event)
+        self._engine = Engine(transport, self.governor, on_event, account=key)
         self._elsewhere = Elsewhere(self._engine, _checked)
+        self._watched: Groups[Any] = Groups()
         self.governor.outlive(timeout_s)
         self._unlisten = self.governor.listen(on_event) if on_event is not None else None
 
@@ -157,120 +142,126 @@ class OngageClient:
         view.governor = self.governor
         view._engine = self._engine
         view._elsewhere = self._elsewhere
+        view._watched = self._watched
         view._options = attrs.evolve(self._options, **{k: v for k, v in given.items() if v is not _UNSET})
         return view
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host that the calls go to."""
+        return self._base_url
 
     # -- the families of the API --------------------------------------------------------------------------------------
 
     @cached_property
-    def contacts(self) -> Contacts:
+    def contacts(self) -> "resources.Contacts":
         """Contacts of a list."""
-        return Contacts(self._caller, self._engine.listener)
+        return resources.Contacts(self._caller, self._engine.listener)
 
     @cached_property
-    def lists(self) -> Lists:
+    def lists(self) -> "resources.Lists":
         """Sending and suppression lists."""
-        return Lists(self._caller, self._engine.listener)
+        return resources.Lists(self._caller, self._engine.listener)
 
     @cached_property
-    def list_fields(self) -> ListFields:
+    def list_fields(self) -> "resources.ListFields":
         """Fields of a list."""
-        return ListFields(self._caller, self._engine.listener)
+        return resources.ListFields(self._caller, self._engine.listener)
 
     @cached_property
-    def imports(self) -> Imports:
+    def imports(self) -> "resources.Imports":
         """Bulk imports of files."""
-        return Imports(self._caller, self._engine.listener)
+        return resources.Imports(self._caller, self._engine.listener, partial(self._watched.of, self._options))
 
     @cached_property
-    def mailings(self) -> Mailings:
+    def mailings(self) -> "resources.Mailings":
         """Campaigns: what goes to segments of a list, now or at a time."""
-        return Mailings(self._caller, self._engine.listener)
+        return resources.Mailings(self._caller, self._engine.listener)
 
     @cached_property
-    def transactional(self) -> Transactional:
+    def transactional(self) -> "resources.Transactional":
         """Messages to people who wait for them."""
-        return Transactional(self._caller, self._engine.listener)
+        return resources.Transactional(self._caller, self._engine.listener)
 
     @cached_property
-    def emails(self) -> Emails:
+    def emails(self) -> "resources.Emails":
         """Email messages, templates and folders."""
-        return Emails(self._caller, self._engine.listener)
+        return resources.Emails(self._caller, self._engine.listener)
 
     @cached_property
-    def sms(self) -> SmsMessages:
+    def sms(self) -> "resources.SmsMessages":
         """SMS messages."""
-        return SmsMessages(self._caller, self._engine.listener)
+        return resources.SmsMessages(self._caller, self._engine.listener)
 
     @cached_property
-    def email_tags(self) -> EmailTags:
+    def email_tags(self) -> "resources.EmailTags":
         """Tags of email messages."""
-        return EmailTags(self._caller, self._engine.listener)
+        return resources.EmailTags(self._caller, self._engine.listener)
 
     @cached_property
-    def images(self) -> Images:
+    def images(self) -> "resources.Images":
         """Images that the vendor hosts."""
-        return Images(self._caller, self._engine.listener)
+        return resources.Images(self._caller, self._engine.listener)
 
     @cached_property
-    def events(self) -> Events:
+    def events(self) -> "resources.Events":
         """Messages that go out by themselves."""
-        return Events(self._caller, self._engine.listener)
+        return resources.Events(self._caller, self._engine.listener)
 
     @cached_property
-    def reports(self) -> Reports:
+    def reports(self) -> "resources.Reports":
         """Numbers, selected and grouped."""
-        return Reports(self._caller, self._engine.listener)
+        return resources.Reports(self._caller, self._engine.listener)
 
     @cached_property
-    def esp_connections(self) -> EspConnections:
+    def esp_connections(self) -> "resources.EspConnections":
         """Sending connections of the account."""
-        return EspConnections(self._caller, self._engine.listener)
+        return resources.EspConnections(self._caller, self._engine.listener)
 
     @cached_property
-    def workflow_analytics(self) -> WorkflowAnalytics:
+    def workflow_analytics(self) -> "resources.WorkflowAnalytics":
         """Numbers of workflows."""
-        return WorkflowAnalytics(self._caller, self._engine.listener)
+        return resources.WorkflowAnalytics(self._caller, self._engine.listener)
 
     @cached_property
-    def validation(self) -> Validation:
+    def validation(self) -> "resources.Validation":
         """Validation of single addresses."""
-        return Validation(self._caller, self._engine.listener, self._elsewhere.caller(self._options))
+        return resources.Validation(self._caller, self._engine.listener, self._elsewhere.caller(self._options))
 
     @cached_property
-    def segments(self) -> Segments:
+    def segments(self) -> "resources.Segments":
         """Segments of a list."""
-        return Segments(self._caller, self._engine.listener)
+        return resources.Segments(self._caller, self._engine.listener)
 
     @cached_property
-    def suppression(self) -> Suppression:
+    def suppression(self) -> "resources.Suppression":
         """Addresses and domains that are not sent to."""
-        return Suppression(self._caller, self._engine.listener)
+        return resources.Suppression(self._caller, self._engine.listener)
 
     @cached_property
-    def exports(self) -> Exports:
+    def exports(self) -> "resources.Exports":
         """Contacts of segments or mailings as files."""
-        return Exports(self._caller, self._engine.listener)
+        return resources.Exports(self._caller, self._engine.listener)
 
     @cached_property
-    def contact_counts(self) -> ContactCounts:
+    def contact_counts(self) -> "resources.ContactCounts":
         """How many contacts meet criteria."""
-        return ContactCounts(self._caller, self._engine.listener)
+        return resources.ContactCounts(self._caller, self._engine.listener)
 
     @cached_property
-    def contact_search(self) -> ContactSearches:
+    def contact_search(self) -> "resources.ContactSearches":
         """Which contacts meet criteria."""
-        return ContactSearches(self._caller, self._engine.listener)
+        return resources.ContactSearches(self._caller, self._engine.listener)
 
     @cached_property
-    def contact_activity(self) -> ContactActivities:
+    def contact_activity(self) -> "resources.ContactActivities":
         """What contacts did with mailings."""
-        return ContactActivities(self._caller, self._engine.listener)
+        return resources.ContactActivities(self._caller, self._engine.listener)
 
     @cached_property
-    def aggregate_activity(self) -> AggregateActivities:
+    def aggregate_activity(self) -> "resources.AggregateActivities":
         """What all contacts together did."""
-        return AggregateActivities(self._caller, self._engine.listener)
+        return resources.AggregateActivities(self._caller, self._engine.listener)
 
     async def request(
         self,

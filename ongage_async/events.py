@@ -3,7 +3,8 @@
 Nothing here holds a secret, an address or a URL. An event is made only if somebody listens.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from attrs import frozen
 
@@ -13,6 +14,8 @@ __all__ = [
     "AccountPaused",
     "AttemptEnded",
     "CallEnded",
+    "DriftReport",
+    "DriftRow",
     "DriftSeen",
     "Event",
     "ForeignUseSeen",
@@ -143,6 +146,69 @@ class DriftSeen:
     model: str
     field: str
     kind: str
+
+
+@frozen
+class DriftRow:
+    """Say how often one unknown field or value was seen.
+
+    Attributes:
+        model: Name of the model.
+        field: Name of the unknown field, or of the field that holds an unknown value.
+        kind: ``field`` or ``value``.
+        count: In how many answers.
+        first_seen: When first, in UTC.
+        last_seen: When last, in UTC.
+    """
+
+    model: str
+    field: str
+    kind: str
+    count: int
+    first_seen: datetime
+    last_seen: datetime
+
+
+@frozen
+class DriftReport:
+    """Hold all that `ongage_async.drift_report` counted; `str` of it is a table.
+
+    Attributes:
+        rows: The most frequent first.
+        others: Sightings of fields and values that came when the rows were full.
+    """
+
+    rows: tuple[DriftRow, ...] = ()
+    others: int = 0
+
+    def __iter__(self) -> Iterator[DriftRow]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return "no drift was seen"
+        head = ("model", "field", "kind", "answers", "first seen (UTC)", "last seen (UTC)")
+        cells = [
+            (
+                row.model,
+                row.field,
+                row.kind,
+                str(row.count),
+                f"{row.first_seen:%Y-%m-%d %H:%M:%S}",
+                f"{row.last_seen:%Y-%m-%d %H:%M:%S}",
+            )
+            for row in self.rows
+        ]
+        widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in (head, *cells)
+        ]
+        if self.others:
+            lines.append(f"and {self.others} sightings of others")
+        return "\n".join(line.rstrip() for line in lines)
 
 
 Event = AttemptEnded | CallEnded | AccountPaused | ForeignUseSeen | LimitsDiffer | LedgerLost | LedgerBack | DriftSeen

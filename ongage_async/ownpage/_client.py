@@ -219,7 +219,7 @@ class OwnpageClient:
 
         Cost: 1 call, lane URGENT.
         Repeat: SAFE: a second one is another token.
-        Source: vendor page §5 #1; the key goes into the body and never into the URL (§6.1 #19).
+        Source: vendor page §5 #1 (vendor doc); the key goes into the body and never into the URL (§6.1 #19).
         """
         return await self._tokens.create()
 

@@ -87,10 +87,10 @@ class FileLoad:
     async def local(self, source: Path, side: Path, recipe: Recipe, stage: Stage, work_dir: Path | None) -> FileReport:
         """Load a local file."""
         async with private_directory(work_dir) as directory:
-            clean = directory / "clean.csv"
-            self.tally = tally = await check(Cleaner(source, clean, side, recipe), self.tell)
+            self.tally = tally = await check(Cleaner(source, directory, side, recipe), self.tell)
             with no_side_file_unless(lambda: self.may_exist, tally):
                 if tally.rows_clean:
+                    clean = tally.parts[0].path
                     await self._send(stage, clean)
                     if self.confirm:
                         await self._confirm(clean)

@@ -4,16 +4,17 @@ The vendor answers a call with counters and never with one outcome per row (vend
 all rows of a call share its outcome, but for those that were never sent because they cannot be.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
-from contextlib import aclosing
-from typing import Any
+import warnings
+from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Iterable
+from typing import Any, Self
 
 import anyio
-import anyio.lowlevel
 from attrs import define, field, frozen
 
+from ongage_async.bulk._window import END, Rows, Window
 from ongage_async.errors import (
     AuthenticationError,
+    BulkError,
     ConfigurationError,
     InvalidInputError,
     NotFoundError,
@@ -23,12 +24,10 @@ from ongage_async.errors import (
 )
 from ongage_async.models.ownpage import SubscribersResult, Success
 
-__all__ = ["CallOutcome", "RejectedRow", "StreamReport", "send_all"]
+__all__ = ["CallOutcome", "RejectedRow", "Stream", "StreamReport"]
 
 _HOPELESS = (AuthenticationError, PermissionDeniedError, NotFoundError, ConfigurationError)
 _KEPT_REASONS = 10_000
-ROWS_A_TURN = 500
-"""Rows after which others get a turn on the event loop."""
 
 Send = Callable[[list[dict[str, Any]]], Awaitable[SubscribersResult | Success]]
 Row = Callable[[Any, int], dict[str, Any]]
@@ -143,100 +142,131 @@ class _Batch:
         self.body.append(row)
 
 
-@define
-class _Work:
-    """One stream under way."""
+class Stream:
+    """Await it for the report, or iterate over it for an outcome per call, as the calls end.
 
-    send: Send
-    row: Row
-    per_call: int
-    rows_read: int = 0
-    rows_rejected: int = 0
-    rejected: list[RejectedRow] = field(factory=list)
-    calls: list[CallOutcome] = field(factory=list)
-    hopeless: OngageError | None = None
-
-    async def batches(self, rows: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[_Batch]:
-        batch = _Batch()
-        async with aclosing(_one_by_one(rows)) as each:
-            async for given in each:
-                self._take(batch, given)
-                if len(batch.body) == self.per_call:
-                    yield batch
-                    batch = _Batch()
-        if batch.body:
-            yield batch
-
-    def _take(self, batch: _Batch, given: Any) -> None:
-        self.rows_read += 1
-        try:
-            batch.add(self.rows_read, self.row(given, self.rows_read))
-        except InvalidInputError as error:
-            self.rows_rejected += 1
-            if len(self.rejected) < _KEPT_REASONS:
-                self.rejected.append(RejectedRow(self.rows_read, str(error)))
-
-    async def carry(self, batch: _Batch, places: anyio.Semaphore) -> None:
-        result, trouble = None, None
-        try:
-            result = await self.send(batch.body)
-        except OngageError as error:
-            trouble = error
-            if isinstance(error, _HOPELESS):
-                self.hopeless = self.hopeless or error
-        finally:
-            places.release()
-        self.calls.append(CallOutcome(batch.first_row, batch.last_row, len(batch.body), result, trouble))
-
-    def report(self) -> StreamReport:
-        calls = tuple(sorted(self.calls, key=lambda call: call.first_row))
-        return StreamReport(self.rows_read, calls, tuple(self.rejected), self.rows_rejected)
-
-
-async def send_all(
-    rows: Iterable[Any] | AsyncIterable[Any], send: Send, *, row: Row, per_call: int, in_parallel: int, operation: str
-) -> StreamReport:
-    """Cut rows into calls and make them.
+    Both read the source only as fast as calls go. It may be left at any time: calls that are open then end by
+    themselves, and `aclose` gives them up. `report` tells at any moment, also after an error, how far it is.
 
     Args:
-        rows: Where rows come from; an error of theirs ends the stream, after the calls that are open.
+        rows: Where rows come from; an error of theirs ends the stream, after the calls with what came before.
         send: Makes one call.
         row: Makes what is sent of a row and its number; raises InvalidInputError for one that cannot be.
         per_call: Rows per call.
         in_parallel: Calls that may be open at once.
         operation: Dotted name, for the error.
-
-    Raises:
-        OngageError: What makes all further calls hopeless; its notes tell how far it came.
     """
-    if isinstance(rows, (str, bytes)):
-        raise InvalidInputError(f"give rows, not {type(rows).__name__}", operation=operation)
-    if in_parallel < 1:
-        raise InvalidInputError("in_parallel must be at least 1", operation=operation)
-    work, places = _Work(send, row, per_call), anyio.Semaphore(in_parallel)
-    failure: Exception | None = None
-    async with anyio.create_task_group() as tasks:
+
+    def __init__(
+        self,
+        rows: Iterable[Any] | AsyncIterable[Any],
+        send: Send,
+        *,
+        row: Row,
+        per_call: int,
+        in_parallel: int,
+        operation: str,
+    ) -> None:
+        if isinstance(rows, (str, bytes)):
+            raise InvalidInputError(f"give rows, not {type(rows).__name__}", operation=operation)
+        if in_parallel < 1:
+            raise InvalidInputError("in_parallel must be at least 1", operation=operation)
+        self._source = Rows(rows)
+        self._send = send
+        self._row = row
+        self._per_call = per_call
+        self._operation = operation
+        self._window: Window[CallOutcome] = Window(in_parallel)
+        self._rows_read = self._rows_rejected = 0
+        self._rejected: list[RejectedRow] = []
+        self._calls: list[CallOutcome] = []
+        self._exhausted = self._is_over = self._has_begun = False
+        self._failure: Exception | None = None
+
+    @property
+    def report(self) -> StreamReport:
+        """How far it is; complete once it has ended."""
+        calls = tuple(sorted(self._calls, key=lambda call: call.first_row))
+        return StreamReport(self._rows_read, calls, tuple(self._rejected), self._rows_rejected)
+
+    def __await__(self) -> Generator[Any, None, StreamReport]:
+        return self._to_the_end().__await__()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> CallOutcome:
+        if (outcome := await self._step()) is None:
+            raise StopAsyncIteration
+        return outcome
+
+    async def aclose(self) -> None:
+        """Give up what is under way, and close the source."""
+        self._has_begun = self._is_over = True
+        self._window.cancel()
+        with anyio.CancelScope(shield=True):
+            await self._source.aclose()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_has_begun", True):
+            warnings.warn(f"{self._operation} was neither awaited nor iterated over: nothing was sent", stacklevel=2)
+
+    async def _to_the_end(self) -> StreamReport:
         try:
-            async with aclosing(work.batches(rows)) as batches:
-                async for batch in batches:
-                    await places.acquire()
-                    if work.hopeless is not None:
-                        break
-                    tasks.start_soon(work.carry, batch, places)
-        except Exception as error:  # noqa: BLE001 - the source's own; raised as it is, outside of the group
-            failure = error
-    if (end := work.hopeless or failure) is not None:
-        end.add_note(f"{operation}, before it stopped: {work.report().as_text()}")
-        raise end
-    return work.report()
+            while await self._step() is not None:
+                pass
+            return self.report
+        finally:
+            await self.aclose()
 
+    async def _step(self) -> CallOutcome | None:
+        """Fill the free places and take in the call that ends next; None when all is done."""
+        self._has_begun = True
+        if self._is_over:
+            return None
+        await self._fill()
+        if self._window.under_way:
+            outcome = await self._window.next()
+            self._calls.append(outcome)
+            if isinstance(outcome.error, _HOPELESS):
+                self._failure = self._failure or outcome.error
+            return outcome
+        await self.aclose()
+        if self._failure is not None:
+            self._failure.add_note(f"{self._operation}, before it stopped: {self.report.as_text()}")
+            raise self._failure
+        return None
 
-async def _one_by_one(rows: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[Any]:
-    if isinstance(rows, AsyncIterable):
-        async for row in rows:
-            yield row
-        return
-    for number, row in enumerate(rows, 1):
-        yield row
-        if number % ROWS_A_TURN == 0:
-            await anyio.lowlevel.checkpoint()
+    async def _fill(self) -> None:
+        while self._window.has_place and self._failure is None and not self._exhausted:
+            batch = _Batch()
+            try:
+                await self._gather(batch)
+            except Exception as error:  # noqa: BLE001 - the source's own; raised as it is when the calls have ended
+                self._failure = error
+            except BaseException:
+                self._failure = BulkError("cancelled while the source gave a row: rows of it may be missing")
+                raise
+            if batch.body:
+                self._window.start(self._carry, batch)
+
+    async def _gather(self, batch: _Batch) -> None:
+        while len(batch.body) < self._per_call:
+            if (given := await self._source.next()) is END:
+                self._exhausted = True
+                return
+            self._rows_read += 1
+            try:
+                batch.add(self._rows_read, self._row(given, self._rows_read))
+            except InvalidInputError as error:
+                self._rows_rejected += 1
+                if len(self._rejected) < _KEPT_REASONS:
+                    self._rejected.append(RejectedRow(self._rows_read, str(error)))
+
+    async def _carry(self, batch: _Batch) -> CallOutcome:
+        result, trouble = None, None
+        try:
+            result = await self._send(batch.body)
+        except OngageError as error:
+            trouble = error
+        return CallOutcome(batch.first_row, batch.last_row, len(batch.body), result, trouble)

@@ -52,7 +52,7 @@ class Files:
         self._read = Reader(on_drift)
 
     async def create(self, *, url: str, email_list_id: int | None = None) -> OwnpageFile:
-        """Hand a file over; it is then imported at the vendor's.
+        """Hand a file over: it is imported at the vendor's, cannot be stopped, and what it changes cannot be undone.
 
         Args:
             url: Where the vendor fetches a CSV file with the columns ``email``, ``subscribed``,

@@ -24,7 +24,7 @@ from ongage_async.models.ownpage import (
     Success,
 )
 from ongage_async.ownpage._session import ListCaller
-from ongage_async.ownpage._stream import StreamReport, send_all
+from ongage_async.ownpage._stream import Stream
 from ongage_async.resources._answers import Each, Reader
 from ongage_async.resources._inputs import choice, text
 
@@ -148,14 +148,14 @@ class Subscribers:
         body = [NewSubscriber.of(row, number).to_wire() for number, row in enumerate(counted(rows), 1)]
         return await self._create(CREATE, body, self._caller.list_of(list_id))
 
-    async def upsert_many(
+    def upsert_many(
         self,
         rows: Iterable[SubscriberRow] | AsyncIterable[SubscriberRow],
         *,
         per_call: int = MOST_ROWS,
         in_parallel: int = 2,
         list_id: int | None = None,
-    ) -> StreamReport:
+    ) -> Stream:
         """Subscribe, unsubscribe or change any number of subscribers.
 
         Rows are taken as they are needed and cut into calls; no more than ``per_call × (in_parallel + 1)`` are in
@@ -169,7 +169,8 @@ class Subscribers:
             list_id: The list; None: this client's.
 
         Returns:
-            What became of every row, call by call; the counts add up to the input.
+            ``await`` it for a `StreamReport`, whose counts add up to the input; or ``async for`` over it for an outcome
+            per call. With neither, nothing is sent.
 
         Raises:
             AuthenticationError: The credentials are refused; so are PermissionDeniedError and NotFoundError raised:
@@ -184,7 +185,7 @@ class Subscribers:
         async def send(body: list[dict[str, Any]]) -> SubscribersResult:
             return await self._create(CREATE_IN_BULK, body, chosen)
 
-        return await send_all(
+        return Stream(
             rows,
             send,
             row=_row,
@@ -214,14 +215,14 @@ class Subscribers:
         body = [{"email": text(email, f"address {number}")} for number, email in enumerate(counted(emails), 1)]
         return await self._delete(DELETE, body, self._caller.list_of(list_id))
 
-    async def delete_many(
+    def delete_many(
         self,
         emails: Iterable[str] | AsyncIterable[str],
         *,
         per_call: int = MOST_ROWS,
         in_parallel: int = 2,
         list_id: int | None = None,
-    ) -> StreamReport:
+    ) -> Stream:
         """Delete any number of subscribers for good.
 
         Args:
@@ -231,7 +232,7 @@ class Subscribers:
             list_id: The list; None: this client's.
 
         Returns:
-            What became of every address, call by call. A call whose outcome is not known is not sent again.
+            What is awaited or iterated over, as for `upsert_many`. A call whose outcome is not known is not sent again.
 
         Raises:
             AuthenticationError: As for `upsert_many`.
@@ -245,7 +246,7 @@ class Subscribers:
         async def send(body: list[dict[str, Any]]) -> Success:
             return await self._delete(DELETE_IN_BULK, body, chosen)
 
-        return await send_all(
+        return Stream(
             emails,
             send,
             row=_email,

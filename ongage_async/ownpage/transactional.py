@@ -82,7 +82,7 @@ class Transactional:
         extra: Mapping[str, Any] | None = None,
         route: str = SEND.route,
     ) -> SentEmail:
-        """Send one email, at once.
+        """SEND one email, at once; it cannot be called back.
 
         The path of this endpoint is not known: the vendor's page loses it. Look it up in your Ownpage documentation
         and give it as `route`; the default is a guess.
@@ -113,7 +113,7 @@ class Transactional:
 
         Cost: 1 call, lane NORMAL.
         Repeat: NEVER: twice is two emails in somebody's inbox.
-        Source: vendor page §5 #14 (vendor doc; path unknown).
+        Source: vendor page §5 #14 (vendor doc; path: inferred, since the page does not show it).
         """
         if html is None and text is None and template_id is None:
             raise InvalidInputError("the email has no body: give html=, text= or template_id=")

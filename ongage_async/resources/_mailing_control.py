@@ -44,7 +44,7 @@ class MailingControl:
 
         Cost: 1 call, lane URGENT.
         Repeat: IF_UNSENT: the vendor says that the call toggles, so a second one might let it go on.
-        Source: vendor page §3.12, PUT /api/mailings/<id>/abort with ``action`` ``hold``.
+        Source: vendor page §3.12, PUT /api/mailings/<id>/abort with ``action`` ``hold`` (vendor doc).
         """
         return await self._do(HOLD, mailing_id, list_id, {"action": "hold"})
 
@@ -59,7 +59,8 @@ class MailingControl:
 
         Cost: 1 call, lane NORMAL.
         Repeat: NEVER: it reaches people.
-        Source: vendor page §3.12, PUT /api/mailings/<id>/abort; ``action`` ``resume`` is client code of 2014.
+        Source: vendor page §3.12, PUT /api/mailings/<id>/abort (vendor doc); ``action`` ``resume`` is client code of
+            2014.
         """
         return await self._do(RESUME, mailing_id, list_id, {"action": "resume"})
 
@@ -74,7 +75,7 @@ class MailingControl:
 
         Cost: 1 call, lane URGENT.
         Repeat: IF_UNSENT: the vendor says that the call toggles.
-        Source: vendor page §3.12, PUT /api/mailings/<id>/abort with ``action`` ``abort``.
+        Source: vendor page §3.12, PUT /api/mailings/<id>/abort with ``action`` ``abort`` (vendor doc).
         """
         return await self._do(ABORT, mailing_id, list_id, {"action": "abort"})
 
@@ -89,7 +90,7 @@ class MailingControl:
 
         Cost: 1 call, lane URGENT.
         Repeat: SAFE: it is cancelled after one send or two, and this one should get through.
-        Source: vendor page §3.12, PUT /api/mailings/<id>/cancel ("cancels / deletes").
+        Source: vendor page §3.12, PUT /api/mailings/<id>/cancel (vendor doc): "cancels / deletes".
         """
         return await self._do(CANCEL, mailing_id, list_id)
 
@@ -104,7 +105,7 @@ class MailingControl:
 
         Cost: 1 call, lane URGENT.
         Repeat: SAFE: it has no time after one send or two.
-        Source: vendor page §3.12, PUT /api/mailings/<id>/unschedule; that it is new again is client code.
+        Source: vendor page §3.12, PUT /api/mailings/<id>/unschedule (vendor doc); that it is new again is client code.
         """
         return await self._do(UNSCHEDULE, mailing_id, list_id)
 

@@ -60,8 +60,8 @@ class ReportJobs(Generic[J]):
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.5 to §3.7, GET …/<id>; `status` and `status_desc` are the vendor's page, the other keys
-            of the answer are not known.
+        Source: vendor page §3.5 to §3.7, GET …/<id> (vendor doc); keys of the answer beyond `status` and `status_desc`
+            are not known.
         """
         return await self._get(self._routes.get, report_id, list_id)
 
@@ -85,7 +85,7 @@ class ReportJobs(Generic[J]):
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.5 to §3.7, collection.
+        Source: vendor page §3.5 to §3.7, collection (vendor doc).
         """
         answer = await self._caller.call(self._routes.page, query=paging(sort, order, offset, limit), list_id=list_id)
         return self._read.page(self._model, answer, self._routes.page, offset=offset, limit=limit)
@@ -194,14 +194,14 @@ class ReportJobs(Generic[J]):
         return last
 
     async def delete(self, report_id: int, *, list_id: int | None = None) -> None:
-        """Delete a job and its results.
+        """Delete a job and its results for good.
 
         Raises:
             NotFoundError: There is no such job; with `attempts` > 1 an earlier attempt may have deleted it.
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it is gone after one send or two.
-        Source: vendor page §3.5 to §3.7, DELETE …/<id>; known from other clients' code only.
+        Source: vendor page §3.5 to §3.7, DELETE …/<id> (contact activity: vendor doc; the others: client code).
         """
         await self._caller.call(self._routes.delete, path={"report_id": report_id}, list_id=list_id)
 

@@ -66,8 +66,8 @@ class AggregateActivities(ReportJobs[AggregateActivity]):
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two reports.
-        Source: vendor page §3.7, POST /api/aggregate_activity: the path is the vendor's; that the body is that of
-            contact activity is another client's word.
+        Source: vendor page §3.7, POST /api/aggregate_activity (vendor doc; body: client code): it is that of contact
+            activity.
         """
         request = body(
             title,
@@ -103,6 +103,6 @@ class AggregateActivities(ReportJobs[AggregateActivity]):
 
         Cost: 1 call, lane NORMAL; its place among the parallel calls is taken until the last byte.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.7, GET …/<id>/export.
+        Source: vendor page §3.7, GET …/<id>/export (vendor doc).
         """
         return await self._download(EXPORT, report_id, path, unzip, list_id)

@@ -71,7 +71,7 @@ class ContactActivities(ReportJobs[ContactActivity]):
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two reports.
-        Source: vendor page §3.6, POST /api/contact_activity: the path is the vendor's, the body other clients' code.
+        Source: vendor page §3.6, POST /api/contact_activity (vendor doc; body: client code).
         """
         request = body(
             title,
@@ -111,8 +111,8 @@ class ContactActivities(ReportJobs[ContactActivity]):
 
         Cost: 1 call per page, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.6, GET …/<id>/result: older versions of the vendor's page, and another client's code;
-            that it takes `offset` and `limit` is inferred.
+        Source: vendor page §3.6, GET …/<id>/result (vendor doc, client code), in older versions of the page only; that
+            it takes `offset` and `limit` is inferred.
         """
         return self._rows(RESULT, report_id, sort, order, page_size, list_id)
 
@@ -137,7 +137,7 @@ class ContactActivities(ReportJobs[ContactActivity]):
 
         Cost: 1 call, lane NORMAL; its place among the parallel calls is taken until the last byte.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.6, GET …/<id>/export.
+        Source: vendor page §3.6, GET …/<id>/export (vendor doc).
         """
         return await self._download(EXPORT, report_id, path, unzip, list_id)
 
@@ -148,6 +148,6 @@ class ContactActivities(ReportJobs[ContactActivity]):
 
         Cost: 1 call, lane NORMAL; its place among the parallel calls is taken until the last byte.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.6, GET …/<id>/export_detailed.
+        Source: vendor page §3.6, GET …/<id>/export_detailed (vendor doc).
         """
         return await self._download(EXPORT_DETAILED, report_id, path, unzip, list_id)

@@ -57,8 +57,8 @@ class ContactCounts:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: a count changes nothing; a second one is only work.
-        Source: vendor page §3.4, POST /api/contact_counts. Criteria go as an array, one of the two samples' forms;
-            `condition`, which several criteria need, is from other families.
+        Source: vendor page §3.4, POST /api/contact_counts (vendor doc). Criteria go as an array, one of the two
+            samples' forms; `condition`, which several criteria need, is from other families.
         """
         if (criteria is None) == (segment_id is None):
             raise InvalidInputError("count by criteria or by segment_id: give one of the two")
@@ -77,7 +77,7 @@ class ContactCounts:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.4, GET /api/contact_counts/<id>.
+        Source: vendor page §3.4, GET /api/contact_counts/<id> (vendor doc).
         """
         return await self._get(GET, count_id, list_id)
 

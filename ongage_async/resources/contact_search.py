@@ -64,8 +64,7 @@ class ContactSearches(ReportJobs[ContactSearch]):
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two searches.
-        Source: vendor page §3.5, POST /api/contact_search: path and `title` are the vendor's, the other keys are from
-            other clients' code.
+        Source: vendor page §3.5, POST /api/contact_search (vendor doc; body: client code); `title` is the vendor's too.
         """
         request = body(
             title,
@@ -104,7 +103,7 @@ class ContactSearches(ReportJobs[ContactSearch]):
 
         Cost: 1 call per page, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.5, GET …/<id>/result: older versions of the vendor's page, and other clients' code.
+        Source: vendor page §3.5, GET …/<id>/result (vendor doc, client code), in older versions of the page only.
         """
         return self._rows(RESULT, report_id, sort, order, page_size, list_id)
 
@@ -129,6 +128,6 @@ class ContactSearches(ReportJobs[ContactSearch]):
 
         Cost: 1 call, lane NORMAL; its place among the parallel calls is taken until the last byte.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.5, GET …/<id>/export.
+        Source: vendor page §3.5, GET …/<id>/export (vendor doc).
         """
         return await self._download(EXPORT, report_id, path, unzip, list_id)

@@ -1,20 +1,25 @@
 """Contacts of a list, one call at a time. Source: vendor page §3.3.
 
-Thousands of rows go by `upsert_many` or `imports.run` (`bulk/`), which use these methods.
+Thousands of rows go by `upsert_many` (`_contacts_many.py`) or `imports.run` (`bulk/`), which use these methods. The
+calls that these superseded are in `_contacts_v1.py`. `Contacts` has all of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import attrs
 
-from ongage_async._operation import Caller, ListIn, Operation, Repeat
+from ongage_async._operation import ListIn, Operation, Repeat
 from ongage_async.errors import InvalidInputError
-from ongage_async.models import ChangeTo, Contact, ContactRow, ContactsReport, MutationResult, NewContact
-from ongage_async.models._converter import OnDrift
+from ongage_async.models import ChangeTo, Contact, ContactLike, ContactRow, ContactsReport, MutationResult, NewContact
 from ongage_async.models.outcomes import report
-from ongage_async.resources._answers import Reader
+from ongage_async.resources._contacts_many import ContactsMany
 from ongage_async.resources._inputs import choice, counted, given, text, texts
+
+if TYPE_CHECKING:
+    from ongage_async.fields import ListContact
+
+C = TypeVar("C", bound="ListContact")
 
 GET_BY_EMAIL = Operation("contacts.get_by_email", "GET", "/api/contacts/by_email/{email}", Repeat.SAFE)
 GET_BY_ID = Operation("contacts.get_by_id", "GET", "/api/contacts/by_id/{contact_id}", Repeat.SAFE)
@@ -33,40 +38,57 @@ CROSS_ACCOUNT = Operation(
 _MANY = "use upsert_many or imports.run"
 
 
-class Contacts:
+class Contacts(ContactsMany):
     """Read and change the contacts of a list."""
 
-    __slots__ = ("_caller", "_read")
+    __slots__ = ()
 
-    def __init__(self, caller: Caller, on_drift: OnDrift | None = None) -> None:
-        self._caller = caller
-        self._read = Reader(on_drift)
-
-    async def get_by_email(self, email: str, *, list_id: int | None = None) -> Contact:
+    @overload
+    async def get_by_email(self, email: str, *, as_: None = None, list_id: int | None = None) -> Contact: ...
+    @overload
+    async def get_by_email(self, email: str, *, as_: type[C], list_id: int | None = None) -> C: ...
+    async def get_by_email(self, email: str, *, as_: type[C] | None = None, list_id: int | None = None) -> Contact | C:
         """Get the contact with an address.
 
+        Args:
+            email: Address.
+            as_: A class for the list's fields, as ``ongage codegen`` writes it; None: `Contact`.
+            list_id: The list; None: this client's.
+
         Raises:
             NotFoundError: The list has no such contact, or the user may not see it.
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.3, GET /api/contacts/by_email.
+        Source: vendor page §3.3, GET /api/contacts/by_email (seed).
         """
         answer = await self._caller.call(GET_BY_EMAIL, path={"email": email}, list_id=list_id)
-        return self._read.one(Contact, answer, GET_BY_EMAIL)
+        return self._typed(self._read.one(Contact, answer, GET_BY_EMAIL), as_)
 
-    async def get_by_id(self, contact_id: str, *, list_id: int | None = None) -> Contact:
+    @overload
+    async def get_by_id(self, contact_id: str, *, as_: None = None, list_id: int | None = None) -> Contact: ...
+    @overload
+    async def get_by_id(self, contact_id: str, *, as_: type[C], list_id: int | None = None) -> C: ...
+    async def get_by_id(
+        self, contact_id: str, *, as_: type[C] | None = None, list_id: int | None = None
+    ) -> Contact | C:
         """Get the contact with an id.
+
+        Args:
+            contact_id: The vendor's id.
+            as_: A class for the list's fields, as ``ongage codegen`` writes it; None: `Contact`.
+            list_id: The list; None: this client's.
 
         Raises:
             NotFoundError: The list has no such contact, or the user may not see it.
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.3, GET /api/contacts/by_id; the sample's ``/api/by_id`` is taken as a slip (§6.1 #18).
+        Source: vendor page §3.3, GET /api/contacts/by_id (seed; path: inferred); the sample's ``/api/by_id`` is taken
+            as a slip (§6.1 #18).
         """
         answer = await self._caller.call(GET_BY_ID, path={"contact_id": contact_id}, list_id=list_id)
-        return self._read.one(Contact, answer, GET_BY_ID)
+        return self._typed(self._read.one(Contact, answer, GET_BY_ID), as_)
 
     async def add(
         self, email: str, fields: Mapping[str, Any] | None = None, *, list_id: int | None = None
@@ -85,7 +107,7 @@ class Contacts:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: it changes data although it is a GET.
-        Source: vendor page §3.3, GET /api/contacts/add.
+        Source: vendor page §3.3, GET /api/contacts/add (seed).
         """
         values = dict(fields or {})
         if clash := {"email", "list_id"} & set(values):
@@ -101,8 +123,8 @@ class Contacts:
         For thousands of rows use `upsert_many` or `imports.run`: this is one call. The vendor advises 5 to 50 rows.
 
         Args:
-            contacts: 1 to 500 rows: NewContact, Contact, ``{"email": …, "fields": {…}}`` or flat
-                ``{"email": …, "name": …}``; `email` required, other keys as named in the list's fields.
+            contacts: 1 to 500 rows: NewContact, Contact, a class of the list's own fields, ``{"email": …, "fields":
+                {…}}`` or flat ``{"email": …, "name": …}``; `email` required, other keys as named in the list's fields.
             overwrite: When false, an address that exists is not changed.
             list_id: The list; None: this client's. The route is the only place allowed here (vendor page §1.3).
 
@@ -110,15 +132,16 @@ class Contacts:
             One outcome per input row, length n, in input order.
 
         Raises:
-            InvalidInputError: No rows, more than 500, or one without an address.
+            InvalidInputError: No rows, more than 500, one without an address, or, unless `overwrite`, one of a list's
+                class that lacks what the list demands.
             ValidationError: The vendor refused the whole batch; `errors` says why.
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE if all rows overwrite; else IF_UNSENT, since a second try would report the first one's rows as
             existing.
-        Source: vendor page §3.3, POST /api/v2/contacts.
+        Source: vendor page §3.3, POST /api/v2/contacts (seed, vendor doc).
         """
-        rows = _rows(contacts)
+        rows = _rows(contacts, are_new=not overwrite)
         for number, row in enumerate(rows, 1):
             if row.email is None:
                 raise InvalidInputError(f"row {number} has no email: a contact is created by its address")
@@ -142,7 +165,7 @@ class Contacts:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it sets the same values again.
-        Source: vendor page §3.3, PUT /api/v2/contacts; `overwrite` true as in its sample.
+        Source: vendor page §3.3, PUT /api/v2/contacts (seed, vendor doc); `overwrite` true as in its sample.
         """
         rows = _rows(contacts)
         for number, row in enumerate(rows, 1):
@@ -159,7 +182,7 @@ class Contacts:
         ocx_connection_id: int | None = None,
         list_id: int | None = None,
     ) -> ContactsReport:
-        """Unsubscribe, resubscribe, remove or mark contacts.
+        """Unsubscribe, resubscribe or mark contacts, or delete them for good with ``remove``.
 
         Args:
             emails: 1 to 500 addresses.
@@ -179,7 +202,7 @@ class Contacts:
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE; IF_UNSENT for ``remove``, whose second try would report contacts as missing, and with a credit,
             which could count twice.
-        Source: vendor page §3.3, POST /api/v2/contacts/change_status.
+        Source: vendor page §3.3, POST /api/v2/contacts/change_status (seed).
         """
         to = choice(ChangeTo, change_to, "change_to")
         addresses = texts(emails, "addresses", "make several calls, or use imports.create with import_action")
@@ -201,13 +224,13 @@ class Contacts:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: after a first success the old address is no longer there.
-        Source: vendor page §3.3, PUT /api/contacts/change_email.
+        Source: vendor page §3.3, PUT /api/contacts/change_email (seed; body: inferred).
         """
         body = {"email": text(email, "email"), "new_email": text(new_email, "new_email")}
         return await self._change(CHANGE_EMAIL, [NewContact(email)], body, list_id)
 
     async def delete(self, contact_ids: str | Sequence[str], *, list_id: int | None = None) -> MutationResult:
-        """Delete contacts by id.
+        """Delete contacts by id, for good as far as is known: no call brings them back.
 
         Args:
             contact_ids: One id, or 1 to 500; several at once are known from other clients' code only.
@@ -223,7 +246,7 @@ class Contacts:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: a second try would report the contacts as missing.
-        Source: vendor page §3.3, POST /api/contacts/delete.
+        Source: vendor page §3.3, POST /api/contacts/delete (seed).
         """
         ids = texts([contact_ids] if isinstance(contact_ids, str) else contact_ids, "contact ids", "make several calls")
         body = {"contact_id": ids[0]} if len(ids) == 1 else {"contact_ids": ids}
@@ -241,10 +264,13 @@ class Contacts:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.3, GET /api/contacts/cross_account.
+        Source: vendor page §3.3, GET /api/contacts/cross_account (seed).
         """
         query = {"email": text(email, "email"), "behavior": behavior}
         return (await self._caller.call(CROSS_ACCOUNT, query=query)).payload
+
+    def _typed(self, contact: Contact, as_: "type[C] | None") -> "Contact | C":
+        return contact if as_ is None else as_.of(contact, on_drift=self._read.on_drift)
 
     async def _change(
         self, operation: Operation, rows: Sequence[NewContact], body: Any, list_id: int | None
@@ -253,10 +279,11 @@ class Contacts:
         return report(rows, self._read.mutation(answer, operation))
 
 
-def _rows(contacts: Iterable[ContactRow]) -> list[NewContact]:
-    if isinstance(contacts, (NewContact, Contact, Mapping)):
+def _rows(contacts: Iterable[ContactRow], *, are_new: bool = False) -> list[NewContact]:
+    if isinstance(contacts, (NewContact, Contact, Mapping, ContactLike)):
         raise InvalidInputError("give a list of rows, even for one: [row]")
-    return [NewContact.of(row, number) for number, row in enumerate(counted(contacts, "rows", _MANY), 1)]
+    rows = enumerate(counted(contacts, "rows", _MANY), 1)
+    return [NewContact.of(row, number, is_new=are_new) for number, row in rows]
 
 
 def _one_or_many(body: list[dict[str, Any]]) -> Any:

@@ -54,7 +54,7 @@ class EmailTags:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.16, GET /api/email_tag; the items' shape is not shown.
+        Source: vendor page §3.16, GET /api/email_tag (vendor doc); the items' shape is not shown.
         """
         query = {**given(title=title), **paging(sort, order, offset, limit)}
         answer = await self._caller.call(PAGE, query=query, list_id=list_id)
@@ -101,7 +101,7 @@ class EmailTags:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two.
-        Source: vendor page §3.16, POST /api/email_tag; the answer is not shown.
+        Source: vendor page §3.16, POST /api/email_tag (vendor doc); the answer is not shown.
         """
         body = {"title": text(title, "title"), **_global(is_global, list_id)}
         operation = CREATE_GLOBAL if is_global else CREATE
@@ -122,7 +122,7 @@ class EmailTags:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it sets the same values again.
-        Source: vendor page §3.16, PUT /api/email_tag/<id>.
+        Source: vendor page §3.16, PUT /api/email_tag/<id> (vendor doc).
         """
         body = {"title": text(title, "title"), **given(list_id=list_id), **_global(is_global, list_id)}
         answer = await self._caller.call(UPDATE, path={"tag_id": tag_id}, body=body)
@@ -136,7 +136,7 @@ class EmailTags:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it is gone after one send or two.
-        Source: vendor page §3.16, DELETE /api/email_tag/<id>.
+        Source: vendor page §3.16, DELETE /api/email_tag/<id> (vendor doc).
         """
         await self._caller.call(DELETE, path={"tag_id": tag_id})
 

@@ -93,7 +93,7 @@ class Emails:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.14, GET /api/emails/<id>.
+        Source: vendor page §3.14, GET /api/emails/<id> (vendor doc).
         """
         answer = await self._caller.call(GET, path={"email_id": email_id}, list_id=list_id)
         return self._read.one(Email, answer, GET)
@@ -135,7 +135,7 @@ class Emails:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.14, GET /api/emails.
+        Source: vendor page §3.14, GET /api/emails (vendor doc).
         """
         filters = given(
             type=type,
@@ -201,7 +201,8 @@ class Emails:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two.
-        Source: vendor page §3.14, POST /api/emails; the body is client code, the answer not known (§6.2 #8).
+        Source: vendor page §3.14, POST /api/emails (vendor doc); the body is client code, the answer not known (§6.2
+            #8).
         """
         kind = {"type": EmailType.EMAIL_MESSAGE, **content}
         body = _body({"name": text(name, "name"), "subject": subject, **kind})
@@ -233,7 +234,7 @@ class Emails:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it sets the same values again.
-        Source: vendor page §3.14, PUT /api/emails/<id>; the body is client code (§6.2 #8).
+        Source: vendor page §3.14, PUT /api/emails/<id> (vendor doc); the body is client code (§6.2 #8).
         """
         body = _body({"name": name, "subject": subject, **content})
         answer = await self._caller.call(UPDATE, path={"email_id": email_id}, body=body, list_id=list_id)
@@ -251,7 +252,7 @@ class Emails:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it is gone after one send or two.
-        Source: vendor page §3.14, DELETE /api/emails/<id>.
+        Source: vendor page §3.14, DELETE /api/emails/<id> (vendor doc).
         """
         answer = await self._caller.call(DELETE, path={"email_id": email_id}, list_id=list_id)
         return self._read.changed(Email, answer, DELETE, known_id=email_id)

@@ -49,7 +49,7 @@ class EspConnections:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.19, GET /api/esp_connections/options.
+        Source: vendor page §3.19, GET /api/esp_connections/options (vendor doc).
         """
         answer = await self._caller.call(OPTIONS, query={"active_only": active_only})
         return self._read.page(EspConnection, answer, OPTIONS, offset=0, limit=None)
@@ -69,8 +69,8 @@ class EspConnections:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two.
-        Source: vendor page §3.19, POST /api/esp_connections; ``/api/esp_connection`` in one sample is taken as a slip
-            (§6.1 #18).
+        Source: vendor page §3.19, POST /api/esp_connections (vendor doc); ``/api/esp_connection`` in one sample is
+            taken as a slip (§6.1 #18).
         """
         answer = await self._caller.call(CREATE, body=body_of(extra, esp_id=int(esp_id)))
         return self._read.changed(EspConnection, answer, CREATE)

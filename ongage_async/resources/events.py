@@ -45,7 +45,8 @@ class Events:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.17, GET /api/events/<id>; four of its keys are client code, the rest is inferred.
+        Source: vendor page §3.17, GET /api/events/<id> (vendor doc); four of its keys are client code, the rest is
+            inferred.
         """
         answer = await self._caller.call(GET, path={"event_id": event_id}, list_id=list_id)
         return self._read.one(TriggerEvent, answer, GET)
@@ -72,7 +73,7 @@ class Events:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.17, GET /api/events; the items' shape is not shown.
+        Source: vendor page §3.17, GET /api/events (vendor doc); the items' shape is not shown.
         """
         query = {**given(name=name), **paging(sort, order, offset, limit)}
         answer = await self._caller.call(PAGE, query=query, list_id=list_id)
@@ -157,7 +158,7 @@ class Events:
 
         Cost: 1 call, lane NORMAL.
         Repeat: NEVER if it is active: two of them send everything twice; else IF_UNSENT.
-        Source: vendor page §3.17, POST /api/events; the answer is not shown.
+        Source: vendor page §3.17, POST /api/events (vendor doc); the answer is not shown.
         """
         body = body_of(
             extra,
@@ -209,7 +210,7 @@ class Events:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it sets the same values again.
-        Source: vendor page §3.17, PUT /api/events/<id>; the keys are client code (§6.2 #8).
+        Source: vendor page §3.17, PUT /api/events/<id> (vendor doc); the keys are client code (§6.2 #8).
         """
         body = body_of(
             extra,
@@ -234,7 +235,7 @@ class Events:
 
         Cost: 1 call, lane NORMAL.
         Repeat: NEVER: a second one undoes the first, or activates what was to rest.
-        Source: vendor page §3.17, PUT /api/events/<id>/status; the empty body is client code.
+        Source: vendor page §3.17, PUT /api/events/<id>/status (vendor doc); the empty body is client code.
         """
         answer = await self._caller.call(TOGGLE, path={"event_id": event_id}, body={}, list_id=list_id)
         return self._read.changed(TriggerEvent, answer, TOGGLE, known_id=event_id)
@@ -247,7 +248,7 @@ class Events:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it is gone after one send or two.
-        Source: vendor page §3.17, DELETE /api/events/<id>.
+        Source: vendor page §3.17, DELETE /api/events/<id> (vendor doc).
         """
         await self._caller.call(DELETE, path={"event_id": event_id}, list_id=list_id)
 

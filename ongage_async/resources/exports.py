@@ -73,7 +73,7 @@ class Exports:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two exports.
-        Source: vendor page §3.11, POST /api/export; that the answer holds an `id` is other clients' code.
+        Source: vendor page §3.11, POST /api/export (vendor doc); that the answer holds an `id` is other clients' code.
         """
         if segment_id is not None and mailing_id is not None:
             raise InvalidInputError("export segments or mailings: give one of the two")
@@ -126,7 +126,7 @@ class Exports:
 
         Cost: 1 call per try, lane BULK; the last one keeps its place among the parallel calls until the last byte.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.11, GET /api/export/<id>/retrieve, 412 until it is finished.
+        Source: vendor page §3.11, GET /api/export/<id>/retrieve (vendor doc), 412 until it is finished.
         """
         last_word: list[ValidationError] = []
 

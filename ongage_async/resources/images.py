@@ -46,7 +46,7 @@ class Images:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two.
-        Source: vendor page §3.16, POST /api/image.
+        Source: vendor page §3.16, POST /api/image (vendor doc).
         """
         body = body_of(extra, image_url=_checked_url(image_url), folder_id=folder_id)
         return self._read.changed(Image, await self._caller.call(CREATE, body=body), CREATE)
@@ -56,7 +56,7 @@ class Images:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.16, GET /api/image_folder.
+        Source: vendor page §3.16, GET /api/image_folder (vendor doc).
         """
         return self._read.page(ImageFolder, await self._caller.call(FOLDERS), FOLDERS, offset=0, limit=None)
 

@@ -1,11 +1,11 @@
 """Imports: the vendor fetches a file and works through it. Source: vendor page §4.
 
-Here are the calls and the waiting for their end. Getting a file to where the vendor can fetch it, and resuming after a
-crash, is `bulk/`.
+Here are the calls and the waiting for their end. Getting rows to where the vendor can fetch them, and resuming after a
+crash, is `_loads.py` and `bulk/`.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from os import PathLike
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,39 +14,45 @@ import attrs
 
 from ongage_async import _jobs, _wire
 from ongage_async._operation import Answer, Caller, Operation, Repeat
-from ongage_async.bulk import HostedFile, ImportReport, Journal, Stage, run
-from ongage_async.bulk._fields import UnknownColumns
-from ongage_async.bulk._ports import ProgressListener
+from ongage_async._together import Group, Groups
 from ongage_async.config import Lane
 from ongage_async.errors import ImportFailedError, InvalidInputError, JobTimeoutError, mask, mask_deep
 from ongage_async.models import Import, ImportAction, Page
 from ongage_async.models._converter import OnDrift
 from ongage_async.resources._answers import PAGE_SIZE, Each, Reader, paging
-from ongage_async.resources._inputs import choice, given, text
-from ongage_async.resources.list_fields import ListFields
+from ongage_async.resources._inputs import MOST_ROWS, choice, given, text
+from ongage_async.resources._loads import Loads
 
 CREATE = Operation("imports.create", "POST", "/api/import", Repeat.IF_UNSENT)
 CREATE_AND_WELCOME = attrs.evolve(CREATE, repeat=Repeat.NEVER)
 GET = Operation("imports.get", "GET", "/api/import/{import_id}", Repeat.SAFE)
 POLL = attrs.evolve(GET, lane=Lane.BULK)
 PAGE = Operation("imports.page", "GET", "/api/import", Repeat.SAFE)
+POLL_PAGE = attrs.evolve(PAGE, lane=Lane.BULK)
 
 _DELIMITERS = {",": ",", "|": "|", ";": ";", "\t": "t", "t": "t"}
 
 
-class Imports:
+class Imports(Loads):
     """Start imports and follow them.
 
     Args:
         caller: The engine.
         on_drift: Told what the models do not know.
+        group_of: From a list to those who watch imports of it in the same way.
     """
 
-    __slots__ = ("_caller", "_read")
+    __slots__ = ("_caller", "_group_of", "_read")
 
-    def __init__(self, caller: Caller, on_drift: OnDrift | None = None) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        on_drift: OnDrift | None = None,
+        group_of: Callable[[int | None], Group[Import]] | None = None,
+    ) -> None:
         self._caller = caller
         self._read = Reader(on_drift)
+        self._group_of = group_of or Groups[Import]().of
 
     async def create(
         self,
@@ -63,7 +69,7 @@ class Imports:
         import_type: str | None = None,
         list_id: int | None = None,
     ) -> Import:
-        """Start an import; it then runs at the vendor's.
+        """Start an import: it runs at the vendor's, cannot be stopped from here, and what it changes cannot be undone.
 
         Args:
             file_url: Where the vendor fetches a CSV or TXT file, or a ZIP with exactly one of these.
@@ -90,7 +96,7 @@ class Imports:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice imports the file twice. NEVER with `send_welcome_message`: that reaches people.
-        Source: vendor page §4.2; the answer's shape is not known (§6.2 #1).
+        Source: vendor page §4.2 (seed, vendor doc); the answer's shape is not known (§6.2 #1).
         """
         body = {
             "file_url": _checked_url(file_url),
@@ -116,7 +122,7 @@ class Imports:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §4.1, §4.4.
+        Source: vendor page §4.1, §4.4 (seed, vendor doc).
         """
         return await self._get(GET, import_id, list_id)
 
@@ -140,7 +146,7 @@ class Imports:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §4.1; one object in place of an array is taken as one item (§6.1 #6).
+        Source: vendor page §4.1 (seed, vendor doc); one object in place of an array is taken as one item (§6.1 #6).
         """
         answer = await self._caller.call(PAGE, query=paging(sort, order, offset, limit), list_id=list_id)
         return self._read.page(Import, answer, PAGE, offset=offset, limit=limit)
@@ -185,21 +191,36 @@ class Imports:
         Raises:
             NotFoundError: While iterating: there is no such import, or it vanished.
 
-        Cost: 1 call per poll, lane BULK.
+        Cost: 1 call per poll, lane BULK. Imports of one list that are watched at the same time, by views of one client
+            with the same options, share 1 call per poll.
         Repeat: SAFE, it reads.
         Source: vendor page §4.3.
         """
+        group, who = self._group_of(list_id), object()
 
-        async def fetch() -> Import:
+        async def alone() -> Import:
             return await self._get(POLL, import_id, list_id)
 
+        async def page(jobs: int) -> Mapping[int, Import]:
+            query = paging("id", "DESC", 0, min(max(2 * jobs, 2 * PAGE_SIZE), MOST_ROWS))
+            answer = await self._caller.call(POLL_PAGE, query=query, list_id=list_id)
+            found = self._read.page(Import, answer, POLL_PAGE, offset=0, limit=None)
+            return {item.id: item for item in found}
+
+        def is_final(snapshot: Import) -> bool:
+            if snapshot.is_final:
+                group.leave(who)
+            return snapshot.is_final
+
         return _jobs.watch(
-            fetch,
-            is_final=lambda snapshot: snapshot.is_final,
+            alone,
+            is_final=is_final,
             name=POLL.name,
             interval_s=interval_s,
             known=just_created,
             describe=_in_words,
+            same=_same,
+            together=partial(group.look, who, import_id, page),
         )
 
     async def wait(
@@ -245,99 +266,9 @@ class Imports:
             )
         return _completed(last)
 
-    async def run(
-        self,
-        source: str | PathLike[str] | HostedFile,
-        *,
-        stage: Stage | None = None,
-        list_id: int | None = None,
-        mapping: Mapping[str, str | None] | None = None,
-        encoding: str | None = None,
-        delimiter: str | None = None,
-        overwrite: bool = True,
-        ignore_empty: bool = False,
-        import_action: ImportAction | str = ImportAction.ADD,
-        dedupe: bool = True,
-        side_file: str | PathLike[str] | None = None,
-        journal: Journal | None = None,
-        progress: ProgressListener | None = None,
-        interval_s: float | None = None,
-        timeout_s: float | None = None,
-        unknown_columns: UnknownColumns = "drop",
-    ) -> ImportReport:
-        """Load a CSV file the whole way: checked, staged, imported, followed to its end, accounted for.
-
-        Args:
-            source: Path of a CSV, TSV or TXT file; or a `HostedFile`, which is sent unseen.
-            stage: Where the vendor fetches the checked copy: a `FileDrop`, or a `UrlStage`; needed for a path.
-            list_id: The list; None: this client's.
-            mapping: Column name → field name, for columns that are named otherwise; None leaves a column out.
-            encoding: The source's encoding; None: UTF-8, or what its byte order mark says.
-            delimiter: The source's delimiter; None: found in its header.
-            overwrite: Change contacts that exist.
-            ignore_empty: Let empty cells change nothing.
-            import_action: ``add``; or ``remove``, ``unsubscribe``, ``resubscribe``, ``bounce``, ``complaint``.
-            dedupe: Send the first good row of each address only.
-            side_file: Where bad rows go; None: beside the source, as ``<name>.rejected.csv``.
-            journal: Where the steps are recorded; None: nowhere that lasts.
-            progress: Called on the event loop as the load goes on.
-            interval_s: Seconds between two looks at the import; None: a cadence that grows with its age.
-            timeout_s: Seconds to wait for the end of the import after it is created; None: no limit.
-            unknown_columns: ``drop`` columns that the list lacks (the report names them), or ``refuse`` the file.
-
-        Returns:
-            What became of every row; its counts add up to the file's rows. With no good row nothing is sent.
-
-        Raises:
-            CSVError: The source cannot be used; nothing was sent.
-            StagingError: The copy could not be put where the vendor fetches it; nothing was sent.
-            ImportFailedError: The import ended with a status ≥ 90000; `report` tells the rest.
-            JobTimeoutError: It did not end within `timeout_s`.
-            OngageError: With `outcome` UNKNOWN an import may exist; it was looked for, and the notes say more.
-
-        Cost: 1 call per 50 fields, 1 to create, then those of `watch`; lane BULK for the polls, NORMAL else.
-        Repeat: nothing is sent twice; an uncertain creation is looked up by its unique file name.
-        Source: vendor page §4; the advice on file names, removal and logs is seed S0's.
-        """
-        counting = _Counting(self._caller)
-        return await run(
-            Imports(counting, self._read.on_drift),
-            ListFields(counting, self._read.on_drift),
-            source,
-            stage=stage,
-            list_id=list_id,
-            mapping=mapping,
-            encoding=encoding,
-            delimiter=delimiter,
-            overwrite=overwrite,
-            ignore_empty=ignore_empty,
-            import_action=choice(ImportAction, import_action, "import_action").value,
-            dedupe=dedupe,
-            side_file=side_file,
-            journal=journal,
-            progress=progress,
-            interval_s=interval_s,
-            timeout_s=timeout_s,
-            unknown_columns=unknown_columns,
-            count_calls=lambda: counting.calls,
-        )
-
     async def _get(self, operation: Operation, import_id: int, list_id: int | None) -> Import:
         answer = await self._caller.call(operation, path={"import_id": import_id}, list_id=list_id)
         return self._read.one(Import, _lone(answer), operation)
-
-
-@attrs.define
-class _Counting:
-    """A caller that counts, for the report of one load."""
-
-    caller: Caller
-    calls: int = 0
-
-    async def call(self, operation: Operation, **request: Any) -> Answer:
-        """Count a call and make it."""
-        self.calls += 1
-        return await self.caller.call(operation, **request)
 
 
 def _completed(job: Import) -> Import:
@@ -358,12 +289,24 @@ def _in_words(job: Import) -> str:
     return mask(": ".join([number, *(word for word in words if word)]))
 
 
+def _same(before: Import, after: Import) -> bool:
+    """Tell whether two snapshots say the same; of different shapes, only what both have is compared.
+
+    A single answer and the collection differ in their keys and in `type`, whatever the import does (vendor page §4.4).
+    """
+    if before.type == after.type:
+        return before == after
+    pairs = [(getattr(before, name), getattr(after, name)) for name in _COMPARED]
+    return all(one == other for one, other in pairs if one is not None and other is not None)
+
+
 def _without_secrets(job: Import) -> Import:
     """Return the import with URLs' queries and addresses masked: errors are pickled, and a presigned URL is a key."""
     texts: dict[str, Any] = {name: mask(text) for name in _TEXTS if (text := getattr(job, name))}
     return attrs.evolve(job, **texts, extra=mask_deep(job.extra))
 
 
+_COMPARED = tuple(item.name for item in attrs.fields(Import) if item.name not in ("type", "extra"))
 _TEXTS = ("name", "status_desc", "status_info", "file", "file_url")
 
 

@@ -50,7 +50,7 @@ class ListFields:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.2; known from other clients' code only.
+        Source: vendor page §3.2, GET /api/list_fields/<id> (client code).
         """
         answer = await self._caller.call(GET, path={"field_id": field_id}, list_id=list_id)
         return self._read.one(ListField, answer, GET)
@@ -79,7 +79,7 @@ class ListFields:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.2, GET /api/list_fields; filters and paging from other clients' code.
+        Source: vendor page §3.2, GET /api/list_fields (vendor doc; filters and paging: client code).
         """
         query = {**given(name=name, type=type), **paging(sort, order, offset, limit)}
         answer = await self._caller.call(PAGE, query=query, list_id=list_id)
@@ -141,7 +141,7 @@ class ListFields:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: a second try would be refused over the first one's field.
-        Source: vendor page §3.2, POST /api/list_fields.
+        Source: vendor page §3.2, POST /api/list_fields (vendor doc).
         """
         body = _new_field(name, title, type, position, format, default, mandatory)
         answer = await self._caller.call(CREATE, body=body, list_id=list_id)
@@ -174,7 +174,7 @@ class ListFields:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: a second try would be refused over the first one's fields.
-        Source: vendor page §3.2, POST /api/list_fields/all_lists.
+        Source: vendor page §3.2, POST /api/list_fields/all_lists (vendor doc).
         """
         body = _new_field(name, title, type, position, format, default, mandatory)
         answer = await self._caller.call(CREATE_IN_ALL_LISTS, body=body)
@@ -202,7 +202,7 @@ class ListFields:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it sets the same values again.
-        Source: vendor page §3.2, PUT /api/list_fields/<id>.
+        Source: vendor page §3.2, PUT /api/list_fields/<id> (vendor doc).
         """
         body = given(name=name, title=title, format=format, default=default, mandatory=mandatory, position=position)
         if not body:
@@ -213,14 +213,14 @@ class ListFields:
         return self._read.changed(ListField, answer, UPDATE, known_id=field_id)
 
     async def delete(self, field_id: int, *, list_id: int | None = None) -> None:
-        """Delete a field and what all contacts have in it.
+        """Delete a field for good, and what all contacts have in it.
 
         Raises:
             NotFoundError: There is no such field; with `attempts` > 1 an earlier attempt may have deleted it.
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it is gone after one send or two.
-        Source: vendor page §3.2, DELETE /api/list_fields/<id>.
+        Source: vendor page §3.2, DELETE /api/list_fields/<id> (vendor doc).
         """
         await self._caller.call(DELETE, path={"field_id": field_id}, list_id=list_id)
 

@@ -58,7 +58,7 @@ class Lists:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.1, GET /api/lists/<id>.
+        Source: vendor page §3.1, GET /api/lists/<id> (seed).
         """
         answer = await self._caller.call(GET, path={"list_id": list_id})
         return self._read.one(MailingList, answer, GET)
@@ -95,7 +95,7 @@ class Lists:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.1, GET /api/lists.
+        Source: vendor page §3.1, GET /api/lists (seed; filters: client code).
         """
         filters = given(
             type=type,
@@ -163,7 +163,7 @@ class Lists:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two lists.
-        Source: vendor page §3.1, POST /api/lists; that the answer is the list is an inference there.
+        Source: vendor page §3.1, POST /api/lists (seed); that the answer is the list is an inference there.
         """
         body = given(
             name=text(name, "name"),
@@ -222,7 +222,7 @@ class Lists:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it sets the same values again.
-        Source: vendor page §3.1, PUT /api/lists/<id>.
+        Source: vendor page §3.1, PUT /api/lists/<id> (seed).
         """
         body = given(
             name=text(name, "name"),
@@ -269,8 +269,8 @@ class Lists:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two lists.
-        Source: vendor page §3.1, POST /api/lists/<id>/copy; all keys of its sample are sent, as it is not known which
-            are required.
+        Source: vendor page §3.1, POST /api/lists/<id>/copy (seed); all keys of its sample are sent, as it is not known
+            which are required.
         """
         body = {
             "create": True,
@@ -283,14 +283,14 @@ class Lists:
         return self._read.changed(MailingList, answer, COPY)
 
     async def delete(self, list_id: int) -> None:
-        """Delete a list.
+        """Delete a list for good; `delete_implications` tells what goes along.
 
         Raises:
             NotFoundError: There is no such list; with `attempts` > 1 an earlier attempt may have deleted it.
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it is gone after one send or two.
-        Source: vendor page §3.1, DELETE /api/lists/<id>.
+        Source: vendor page §3.1, DELETE /api/lists/<id> (seed).
         """
         await self._caller.call(DELETE, path={"list_id": list_id})
 
@@ -302,6 +302,6 @@ class Lists:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.1; known from other clients' code only.
+        Source: vendor page §3.1, GET /api/lists/<id>/delete_implications (client code).
         """
         return (await self._caller.call(DELETE_IMPLICATIONS, path={"list_id": list_id})).payload

@@ -104,7 +104,7 @@ class Mailings(MailingControl):
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.12, GET /api/mailings/<id>.
+        Source: vendor page §3.12, GET /api/mailings/<id> (vendor doc).
         """
         return await self._get(GET, mailing_id, list_id)
 
@@ -140,7 +140,7 @@ class Mailings(MailingControl):
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.12, GET /api/mailings.
+        Source: vendor page §3.12, GET /api/mailings (vendor doc).
         """
         filters = given(
             date_from=date_from,
@@ -208,7 +208,7 @@ class Mailings(MailingControl):
 
         Cost: 1 call, lane NORMAL.
         Repeat: NEVER: twice sends everything twice.
-        Source: vendor page §3.12, POST /api/mailings; the answer's shape is not known.
+        Source: vendor page §3.12, POST /api/mailings (vendor doc; body: client code); the answer's shape is not known.
         """
         body = _body(launch, options, name=text(name, "name"), email_message=email_message, segments=segments)
         answer = await self._caller.call(CREATE, body=body, list_id=list_id)
@@ -248,7 +248,7 @@ class Mailings(MailingControl):
 
         Cost: 1 call, lane NORMAL.
         Repeat: NEVER with ``"now"``; else IF_UNSENT: a late repeat would meet a mailing that is already going out.
-        Source: vendor page §3.12, PUT /api/mailings/<id>.
+        Source: vendor page §3.12, PUT /api/mailings/<id> (vendor doc; body: client code).
         """
         body = _body(launch, options, name=text(name, "name"), email_message=email_message, segments=segments)
         operation = UPDATE if launch == "now" else RESCHEDULE

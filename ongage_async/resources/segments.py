@@ -44,7 +44,7 @@ class Segments:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.8, GET /api/segments/<id>.
+        Source: vendor page §3.8, GET /api/segments/<id> (vendor doc).
         """
         answer = await self._caller.call(GET, path={"segment_id": segment_id}, list_id=list_id)
         return self._read.one(Segment, answer, GET)
@@ -69,7 +69,7 @@ class Segments:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.8, GET /api/segments.
+        Source: vendor page §3.8, GET /api/segments (vendor doc).
         """
         answer = await self._caller.call(PAGE, query=paging(sort, order, offset, limit), list_id=list_id)
         return self._read.page(Segment, answer, PAGE, offset=offset, limit=limit)
@@ -146,7 +146,7 @@ class Segments:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two segments.
-        Source: vendor page §3.8, POST /api/segments: the path is the vendor's, the body other clients' code.
+        Source: vendor page §3.8, POST /api/segments (vendor doc; body: client code).
         """
         body = body_of(
             extra,
@@ -203,7 +203,7 @@ class Segments:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it sets the same values again.
-        Source: vendor page §3.8, PUT /api/segments/<id>.
+        Source: vendor page §3.8, PUT /api/segments/<id> (vendor doc; body: client code).
         """
         body = body_of(
             extra,
@@ -236,7 +236,7 @@ class Segments:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: the same contacts are in it after one send or two.
-        Source: vendor page §3.8, PUT /api/segments/<id>/populate_external.
+        Source: vendor page §3.8, PUT /api/segments/<id>/populate_external (vendor doc; body: client code).
         """
         rows = [dict(recipient) for recipient in recipients]
         if not rows:
@@ -256,7 +256,7 @@ class Segments:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it is gone after one send or two.
-        Source: vendor page §3.8, DELETE /api/segments/<id>; the campaigns are another client's word.
+        Source: vendor page §3.8, DELETE /api/segments/<id> (vendor doc); the campaigns are another client's word.
         """
         await self._caller.call(DELETE, path={"segment_id": segment_id}, list_id=list_id)
 
@@ -273,7 +273,7 @@ class Segments:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two exports.
-        Source: vendor page §3.8 and §3.11, POST /api/segments/export, deprecated.
+        Source: vendor page §3.8 and §3.11, POST /api/segments/export (vendor doc), deprecated.
         """
         warnings.warn("segments.export is deprecated by the vendor: use exports.create", DeprecationWarning, 2)
         answer = await self._caller.call(EXPORT, body=body_of(extra, name=text(name, "name")), list_id=list_id)
@@ -299,7 +299,7 @@ class Segments:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.8 and §3.11, GET /api/segments/<export id>/export_retrieve, deprecated.
+        Source: vendor page §3.8 and §3.11, GET /api/segments/<export id>/export_retrieve (vendor doc), deprecated.
         """
         warnings.warn(
             "segments.export_retrieve is deprecated by the vendor: use exports.download", DeprecationWarning, 2

@@ -53,7 +53,7 @@ class SmsMessages:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two.
-        Source: vendor page §3.15, POST /api/smses.
+        Source: vendor page §3.15, POST /api/smses (vendor doc).
         """
         body = body_of(
             extra,

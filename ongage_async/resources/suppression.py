@@ -43,7 +43,8 @@ class Suppression:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: an address is on the list, or off it, after one send or two.
-        Source: vendor page §3.9, PUT /api/suppression; 500 is the limit of contacts calls, other clients' code.
+        Source: vendor page §3.9, PUT /api/suppression (vendor doc); 500 is the limit of contacts calls, other clients'
+            code.
         """
         addresses = texts(emails, "addresses", "make several calls, or use imports.create")
         body = {"action": choice(SuppressionAction, action, "action").value, "emails": addresses}

@@ -95,7 +95,7 @@ class Transactional:
 
         Cost: 1 call, lane URGENT: somebody waits for a receipt or a password.
         Repeat: NEVER: twice sends it twice.
-        Source: vendor page §3.13, POST /api/transactional/send (seed); the answer is client code.
+        Source: vendor page §3.13, POST /api/transactional/send (seed, vendor doc; answer: client code).
         """
         body = _message_body(message_id, options, _some(recipients))
         return self._sent(await self._caller.call(SEND, body=body, list_id=list_id), SEND)
@@ -180,7 +180,7 @@ class Transactional:
 
         Cost: 1 call, lane URGENT.
         Repeat: NEVER: twice sends it twice.
-        Source: vendor page §3.13, POST /api/transactional/send_embed_content; much of it is client code.
+        Source: vendor page §3.13, POST /api/transactional/send_embed_content (vendor doc); much of it is client code.
         """
         inner = body_of(
             message,
@@ -225,7 +225,7 @@ class Transactional:
 
         Cost: 1 call, lane URGENT.
         Repeat: NEVER: twice sends it twice.
-        Source: vendor page §3.13, POST /api/notify_transactions, deprecated there.
+        Source: vendor page §3.13, POST /api/notify_transactions (vendor doc), deprecated there.
         """
         warnings.warn("notify is deprecated by the vendor: use transactional.send", DeprecationWarning, stacklevel=2)
         body = body_of(
@@ -259,7 +259,7 @@ class Transactional:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE, it reads.
-        Source: vendor page §3.13, GET /api/transactional; the items' shape is not known.
+        Source: vendor page §3.13, GET /api/transactional (vendor doc); the items' shape is not known.
         """
         answer = await self._caller.call(PAGE, query=paging(sort, order, offset, limit), list_id=list_id)
         return self._read.page(TransactionalCampaign, answer, PAGE, offset=offset, limit=limit)
@@ -313,7 +313,7 @@ class Transactional:
 
         Cost: 1 call, lane NORMAL.
         Repeat: IF_UNSENT: twice makes two.
-        Source: vendor page §3.13, POST /api/transactional.
+        Source: vendor page §3.13, POST /api/transactional (vendor doc).
         """
         body = body_of(extra, name=text(name, "name"), description=description, message_type=message_type)
         answer = await self._caller.call(CREATE, body=body, list_id=list_id)
@@ -342,7 +342,7 @@ class Transactional:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it sets the same values again.
-        Source: vendor page §3.13, PUT /api/transactional/<id>.
+        Source: vendor page §3.13, PUT /api/transactional/<id> (vendor doc).
         """
         body = body_of(extra, name=text(name, "name"), description=description)
         answer = await self._caller.call(UPDATE, path={"campaign_id": campaign_id}, body=body, list_id=list_id)
@@ -356,7 +356,7 @@ class Transactional:
 
         Cost: 1 call, lane NORMAL.
         Repeat: SAFE: it is gone after one send or two.
-        Source: vendor page §3.13, DELETE /api/transactional/<id>.
+        Source: vendor page §3.13, DELETE /api/transactional/<id> (vendor doc).
         """
         await self._caller.call(DELETE, path={"campaign_id": campaign_id}, list_id=list_id)
 

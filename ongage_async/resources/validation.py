@@ -58,6 +58,10 @@ class Validation:
 
         Raises:
             ConfigurationError: The key is blank, or the URL is none.
+
+        Cost: no call.
+        Repeat: SAFE, it sends nothing.
+        Source: vendor page §3.20 (vendor doc); the same path on the main host is client code.
         """
         if self._elsewhere is None:
             raise TypeError("this object has no client that could reach another host")
@@ -81,7 +85,7 @@ class Validation:
 
         Cost: 1 call, lane URGENT: somebody waits at a form; and one credit.
         Repeat: IF_UNSENT: a second send may cost a second credit.
-        Source: vendor page §3.20; its sample of the body is malformed, so ``{"email": …}`` is client code.
+        Source: vendor page §3.20 (vendor doc); its sample of the body is malformed, so ``{"email": …}`` is client code.
         """
         answer = await self._caller.call(VALIDATE, body={"email": text(email, "email")})
         return self._read.one(AddressVerdict, answer, VALIDATE)

@@ -18,6 +18,7 @@ import pytest
 from ongage_async import OngageClient
 from ongage_async.emulator import Emulator
 from ongage_async.emulator.ownpage import OwnpageEmulator
+from tests.bulk.s3_server import KEYS, S3Server
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -51,6 +52,7 @@ def account(ongage_emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path
     (tmp_path / "contacts.csv").write_text("email,first_name\njohn@doe.com,John\njane@doe.com,Jane\nno address,Bob\n")
     imports = ongage_emulator.imports
     imports.queued_s = imports.validating_s = imports.stats_s = 0.002
+    ongage_emulator.state.audience.ready_s = 0.0
     return ongage_emulator, tmp_path
 
 
@@ -66,9 +68,24 @@ def customer(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnpageEmulator]:
         yield emulator
 
 
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """Point the environment to a store with the bucket that the docs name."""
+    with S3Server() as server:
+        server.create("acme-contacts")
+        for name, value in KEYS.items():
+            monkeypatch.setenv(f"AWS_{name.upper()}", value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        yield server
+
+
 @pytest.mark.parametrize(("code", "page", "line"), blocks())
-def test_a_block_of_the_docs_runs_as_it_is_printed(code: str, page: str, line: int, account: Any, customer: Any):
+def test_a_block_of_the_docs_runs_as_it_is_printed(
+    code: str, page: str, line: int, account: Any, customer: Any, request: pytest.FixtureRequest
+):
     emulator, folder = account
+    if "s3://" in code:
+        request.getfixturevalue("bucket")
     if "E-Mail" in code:
         (folder / "contacts.csv").write_text("E-Mail,first_name,Shoe size\njohn@doe.com,John,44\nno address,Bob,41\n")
     if "imports.create(" in code:
@@ -148,12 +165,3 @@ def test_the_commands_that_are_named_can_be_made():
     wanted = {one or other for one, other in named}
     assert {"demo", "test", "proof"} <= wanted
     assert {name for name in wanted if not re.search(rf"^{name}:", makefile, re.MULTILINE)} == set()
-
-
-def test_every_switch_of_the_emulator_is_in_the_vendor_page():
-    from attrs import fields
-
-    from ongage_async.emulator import Readings
-
-    page = (ROOT / "docs" / "vendor.md").read_text("utf-8")
-    assert [each.name for each in fields(Readings) if f"`{each.name}`" not in page] == []

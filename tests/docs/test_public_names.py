@@ -4,17 +4,14 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 import ongage_async
-from ongage_async import OngageClient
-from ongage_async.resources import Contacts, Imports, ListFields, Lists
-
-RESOURCES = (Contacts, Imports, ListFields, Lists)
+from ongage_async import OngageClient, OwnpageClient, Repeat, resources
+from tests.docs.families import ONGAGE, OWNPAGE, PACKAGES, declared, families, methods, public_methods
 
 
 def modules() -> list[str]:
@@ -51,14 +48,10 @@ def test_what_is_imported_for_users_is_promised(name: str):
     assert all(hasattr(module, each) for each in module.__all__)
 
 
-def public_methods(cls: type) -> Iterator[tuple[str, Any]]:
-    for name, thing in vars(cls).items():
-        if not name.startswith("_") and callable(getattr(thing, "__func__", thing)):
-            yield name, getattr(thing, "__func__", thing)
-
-
 API_METHODS = [
-    pytest.param(method, id=f"{cls.__name__}.{name}") for cls in RESOURCES for name, method in public_methods(cls)
+    pytest.param(method, id=f"{vendor}-{name}")
+    for vendor, (client, _) in PACKAGES.items()
+    for name, method in methods(client).items()
 ]
 
 
@@ -81,9 +74,43 @@ def test_the_arguments_that_are_explained_are_the_ones_there_are(method: Any):
         assert sorted(explained) == sorted(parameters)
 
 
-def test_every_public_method_of_the_client_has_a_docstring():
-    assert [name for name, method in public_methods(OngageClient) if not inspect.getdoc(method)] == []
+@pytest.mark.parametrize("client", [OngageClient, OwnpageClient])
+def test_every_public_method_of_a_client_has_a_docstring(client: type):
+    assert [name for name, method in public_methods(client) if not inspect.getdoc(method)] == []
 
 
-def test_there_are_nine_calls_for_contacts():
-    assert len(dict(public_methods(Contacts))) == 9
+UNDONE_BY_NOTHING = {
+    "Ongage": (
+        *("contacts.change_status", "contacts.delete", "contacts.remove_v1", "imports.create", "mailings.abort"),
+        *("transactional.send_many", "esp_connections.delete_addresses"),
+    ),
+    "Ownpage": ("subscribers.delete", "subscribers.delete_many", "files.create"),
+}
+"""Besides what is deleted by its verb, and what reaches people."""
+WARNING = re.compile(r"for good|cannot be|SEND|LAUNCH|GO OUT|ACTIVE|sends an email")
+
+
+@pytest.mark.parametrize("vendor", PACKAGES)
+def test_what_cannot_be_undone_says_so_first(vendor: str):
+    client, package = PACKAGES[vendor]
+    known = methods(client)
+    final = {
+        operation.name
+        for operation in declared(package)
+        if operation.method == "DELETE" or operation.repeat is Repeat.NEVER
+    }
+    said = {
+        name: (inspect.getdoc(known[name]) or "").partition("\n")[0] for name in {*final, *UNDONE_BY_NOTHING[vendor]}
+    }
+    assert {name: first for name, first in said.items() if not WARNING.search(first)} == {}
+
+
+def test_all_families_are_looked_at():
+    assert (len(families(ONGAGE)), len(families(OWNPAGE))) == (22, 10)
+    assert len(methods(ONGAGE)) > 140
+    assert all(inspect.getdoc(cls) for client in (ONGAGE, OWNPAGE) for cls in families(client).values())
+
+
+def test_there_are_nine_calls_for_contacts_and_five_that_they_superseded():
+    names = {operation.name for operation in declared(resources) if operation.name.startswith("contacts.")}
+    assert (len(names), len({name for name in names if name.endswith("_v1")})) == (14, 5)

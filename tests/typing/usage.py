@@ -22,10 +22,22 @@ from ongage_async import (
     Outcome,
     Repeat,
     RetryPolicy,
+    drift_report,
 )
-from ongage_async.bulk import FileDrop, HostedFile, ImportReport, MemoryJournal, Progress, UrlStage
+from ongage_async.bulk import (
+    FileDrop,
+    HostedFile,
+    ImportReport,
+    ManyReport,
+    MemoryJournal,
+    Pace,
+    Packing,
+    Plan,
+    Progress,
+    UrlStage,
+)
 from ongage_async.emulator import Emulator, Fault, Readings, Step, Witness
-from ongage_async.events import AttemptEnded, Event
+from ongage_async.events import AttemptEnded, DriftReport, DriftRow, Event
 from ongage_async.governor import GovernorStatistics
 from ongage_async.models import (
     ChangeTo,
@@ -101,6 +113,10 @@ async def contacts(ongage: OngageClient) -> None:
     assert_type(await ongage.contacts.change_email("a@doe.com", "b@doe.com"), ContactsReport)
     assert_type(await ongage.contacts.delete(["0" * 24]), MutationResult)
     assert_type(await ongage.contacts.add("a@doe.com", {"name": "A"}), MutationResult)
+    assert_type(await ongage.contacts.upsert_many(rows, journal="x"), ManyReport)
+    assert_type([each async for each in ongage.contacts.change_status_many(["a@doe.com"], "remove")], list[RowOutcome])
+    async with ongage.contacts.coalesced() as coalesced:
+        assert_type(await coalesced.upsert({"email": "a@doe.com"}), RowOutcome)
     await ongage.contacts.create("a@doe.com")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
@@ -135,7 +151,10 @@ async def imports(ongage: OngageClient) -> None:
         assert_type(drop, FileDrop)
         report = await ongage.imports.run("x.csv", stage=drop, journal=MemoryJournal(), progress=progress)
         assert_type(report, ImportReport)
+        assert_type([part.import_id for part in report.parts], list[int | None])
+        assert_type(await ongage.imports.resume("x.csv.ongage-journal", stage=drop), ImportReport)
         assert_type(report.adds_up, bool)
+    assert_type(await ongage.imports.plan("x.csv", packing=Packing(part_rows=5), pace=Pace(rows_per_s=9.0)), Plan)
     await ongage.imports.run(
         "x.csv", stage=UrlStage("https://h/", "/srv/files"), mapping={"E-Mail": "email", "x": None}
     )
@@ -161,6 +180,14 @@ async def governing(governor: Governor) -> None:
         assert_type(permit.queued_s, float)
     assert_type(await governor.eta(Lane.URGENT, calls=5), float)
     assert_type(await governor.statistics(), GovernorStatistics)
+
+
+def drifting() -> None:
+    report = drift_report(reset=True)
+    assert_type(report, DriftReport)
+    assert_type(list(report), list[DriftRow])
+    assert_type((len(report), report.others), tuple[int, int])
+    drift_report(True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 async def emulating() -> None:
