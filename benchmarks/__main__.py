@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import first_call, grants, guarantee, scale, sharing
+from benchmarks import bulk, first_call, grants, guarantee, many, scale, sharing, start
 from benchmarks.page import write_page
 from benchmarks.report import DOCS, RESULTS, save
 
@@ -20,6 +20,9 @@ BENCHMARKS: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "sharing": sharing.run,
     "first_call": first_call.run,
     "scale": scale.run,
+    "bulk": bulk.run,
+    "many": many.run,
+    "start": start.run,
 }
 
 

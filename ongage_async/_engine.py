@@ -101,12 +101,14 @@ class Engine:
         governor: What allows.
         listener: Who is told; None for nobody.
         chance: Random numbers in [0, 1) for jitter.
+        account: What tells the account from others; no secret.
     """
 
     transport: Transport
     governor: Governor
     listener: Listener | None = None
     chance: Callable[[], float] = random.random
+    account: str = ""
     _yard: Yard = field(factory=Yard, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -266,6 +268,21 @@ class Bound:
 
     engine: Engine
     options: Options
+
+    @property
+    def account(self) -> str:
+        """What tells the account from others; no secret."""
+        return self.engine.account
+
+    @property
+    def list_id(self) -> int | None:
+        """The list of calls that name none; None means the account's default list."""
+        return self.options.list_id
+
+    @property
+    def governor(self) -> Governor:
+        """What allows the calls."""
+        return self.engine.governor
 
     async def call(
         self,

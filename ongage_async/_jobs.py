@@ -6,6 +6,7 @@ and `is_final`) and not the retries of one call (the engine has done its own bef
 """
 
 import math
+import operator
 from collections.abc import Awaitable, Callable
 from typing import Generic, Self, TypeVar
 
@@ -24,6 +25,9 @@ from ongage_async.errors import (
 )
 
 T = TypeVar("T")
+Fetch = Callable[[], Awaitable[T]]
+Together = Callable[[Fetch[T], float], Awaitable[tuple[T, float]]]
+"""From what makes the call, and the seconds until the next, to a snapshot and the loop time at which it was seen."""
 
 PATIENCE_S = 2 * 3600.0
 """How long nothing but failures is borne: the vendor's maintenance, a lost network."""
@@ -124,10 +128,12 @@ class Watch(Generic[T]):
     its finaliser (trio warns of those), and nothing is held between two steps.
     """
 
-    _fetch: Callable[[], Awaitable[T]]
+    _fetch: Fetch[T]
     _is_final: Callable[[T], bool]
     _cadence: Callable[[float], float]
     _describe: Callable[[T], str]
+    _same: Callable[[T, T], bool]
+    _together: Together[T] | None
     _trouble: _Trouble
     _seen: list[T] = field(factory=list)
     _next_at_s: float = -math.inf
@@ -155,38 +161,48 @@ class Watch(Generic[T]):
     async def _poll(self) -> tuple[T] | None:
         """Ask once; return the snapshot if it is news."""
         try:
-            snapshot = await self._fetch()
+            snapshot, seen_at_s = await self._look()
         except _BEARABLE as error:
             self._bear(error)
             return None
         except NotFoundError as error:
             self._trouble.misses_one(error, anyio.current_time(), self._last_words())
-            self._plan()
+            self._plan(anyio.current_time())
             return None
         self._trouble.is_over()
         self._is_over = self._is_final(snapshot)
-        self._plan()
-        if self._seen == [snapshot]:
+        self._plan(seen_at_s)
+        if self._seen and self._same(self._seen[0], snapshot):
             return None
         self._seen = [snapshot]
         return (snapshot,)
 
-    def _bear(self, error: OngageError) -> None:
-        left_s = self._trouble.fails(error, anyio.current_time())
-        self._plan(at_least_s=getattr(error, "retry_after_s", None) or 0.0, at_most_s=left_s)
+    async def _look(self) -> tuple[T, float]:
+        if self._together is not None:
+            return await self._together(self._fetch, self._interval_s())
+        return await self._fetch(), anyio.current_time()
 
-    def _plan(self, at_least_s: float = 0.0, at_most_s: float = math.inf) -> None:
-        """Set the time of the next poll, counted from now: an answer that took long is not followed by a hasty call."""
+    def _bear(self, error: OngageError) -> None:
         now_s = anyio.current_time()
-        interval_s = self._cadence(self._trouble.age_s(now_s))
-        self._next_at_s = now_s + min(max(interval_s, at_least_s), at_most_s)
+        left_s = self._trouble.fails(error, now_s)
+        self._plan(now_s, at_least_s=getattr(error, "retry_after_s", None) or 0.0, at_most_s=left_s)
+
+    def _plan(self, from_s: float, at_least_s: float = 0.0, at_most_s: float = math.inf) -> None:
+        """Set the time of the next poll, counted from the answer: one that took long is not followed by a hasty call.
+
+        Watchers who took one answer so look again at the same time, and can share the next one too.
+        """
+        self._next_at_s = from_s + min(max(self._interval_s(), at_least_s), at_most_s)
+
+    def _interval_s(self) -> float:
+        return self._cadence(self._trouble.age_s(anyio.current_time()))
 
     def _last_words(self) -> str | None:
         return self._describe(self._seen[0]) if self._seen else None
 
 
 def watch(
-    fetch: Callable[[], Awaitable[T]],
+    fetch: Fetch[T],
     *,
     is_final: Callable[[T], bool],
     name: str,
@@ -195,6 +211,8 @@ def watch(
     patience_s: float = PATIENCE_S,
     known: bool = False,
     describe: Callable[[T], str] = repr,
+    same: Callable[[T, T], bool] = operator.eq,
+    together: Together[T] | None = None,
 ) -> Watch[T]:
     """Give a snapshot of a job at once and then at every change, until the first final one.
 
@@ -208,6 +226,8 @@ def watch(
             answers are borne; then the last one is raised.
         known: Whether the job was made just now: a 404 in the first 60 s is then not yet an answer.
         describe: Puts a snapshot into words, for the note on a job that vanished; must not show what is private.
+        same: Whether two snapshots tell the same, so that the later one is no news.
+        together: Makes the call, or takes what others have just seen.
 
     Raises:
         NotFoundError: While iterating: the vendor does not know the job; one that was seen is asked for twice more.
@@ -215,4 +235,4 @@ def watch(
     """
     chosen = cadence if interval_s is None else _always(interval_s)
     trouble = _Trouble(name, patience_s, GRACE_S if known else 0.0)
-    return Watch(fetch, is_final, chosen, describe, trouble)
+    return Watch(fetch, is_final, chosen, describe, same, together, trouble)

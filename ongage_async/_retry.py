@@ -68,6 +68,8 @@ class RetryPolicy:
         if error.outcome is not Outcome.NOT_SENT and repeat is not Repeat.SAFE:
             return None
         match error:
+            case ServerError() if error.is_refusal:
+                return None
             case ConnectError() | ConnectionLostError():
                 ladder, step = self.connection_ladder_s, history.connections
             case ServerError() | ResponseTimeoutError():

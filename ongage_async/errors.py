@@ -29,9 +29,10 @@ The first question is "was there an answer?", the second "may I send it again?" 
 their text nor their pickle holds a secret, an email address or a URL's query.
 """
 
+import copy
 import enum
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 __all__ = [
     "APIError",
@@ -59,8 +60,11 @@ __all__ = [
     "StagingError",
     "TransportError",
     "ValidationError",
+    "copied",
     "mask",
 ]
+
+E = TypeVar("E", bound=Exception)
 
 _ADDRESS = re.compile(r"[^\s@\"'<>(){}\[\],;:=/?&]+(?:@|%40)[^\s@\"'<>(){}\[\],;:=/?&]+")
 _QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+", re.IGNORECASE)
@@ -82,6 +86,14 @@ def mask_deep(value: Any) -> Any:
             return [mask_deep(item) for item in value]
         case _:
             return value
+
+
+def copied(error: E) -> E:
+    """Return the same error for another task: one raised in many would gather the tracebacks of all of them."""
+    twin = copy.copy(error)
+    if hasattr(error, "__notes__"):
+        twin.__notes__ = list(error.__notes__)
+    return twin.with_traceback(None)
 
 
 class Outcome(enum.StrEnum):
@@ -233,6 +245,14 @@ class ServerError(APIError):
     def __init__(self, message: str, *, retry_after_s: float | None = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.retry_after_s = retry_after_s
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it refuses the data, so that sending the same again is of no use: "Validation error" with status 500.
+
+        Some families of the vendor's say 500 where others say 412 (vendor page §1.6, §6.1 #15).
+        """
+        return self.status == 500 and "validation" in self.message.casefold()
 
 
 class DecodeError(OngageError):

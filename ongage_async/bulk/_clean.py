@@ -1,45 +1,52 @@
-"""Sort the rows of a source into a clean file, a side file and duplicates; lose none.
+"""Sort the rows of a source into clean parts, a side file and duplicates; lose none.
 
 `Cleaner` is a machine that works in steps of some milliseconds, so that whoever drives it (`_run.py`, in a worker
 thread) can stop between two of them. It decides nothing about fields (`_fields.py`) nor about CSV (`_csv.py`).
 
-The loop over the rows, `_sort`, is where a million rows spend their time: everything that can be known from the header
-is known before it starts, and rows that need a closer look (line breaks in cells, NUL bytes) go another way.
+A chunk of rows is checked column by column, by functions that loop in C: that is where a million rows spend their time.
+Rows are looked at one by one only where they need it (line breaks in cells, NUL bytes, a fault to be told).
 """
 
 import csv
-import hashlib
 import itertools
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager, suppress
-from operator import itemgetter
+from itertools import compress
 from pathlib import Path
 from typing import Any, TextIO
 
 from attrs import field, frozen
 
-from ongage_async.bulk._csv import Chunk, Source
+from ongage_async.bulk._duplicates import Sieve
 from ongage_async.bulk._fields import (
-    LONGEST_EMAIL,
     OWN_COLUMNS,
     ColumnPlan,
     FieldRule,
     UnknownColumns,
+    are_emails,
     is_address,
+    is_email,
+    neutralised,
     plan_columns,
+    wrong_width,
 )
+from ongage_async.bulk._parts import Block, Packing, Part, PartWriter
+from ongage_async.bulk._rowsource import Chunk, RowSource
+from ongage_async.bulk._sources import open_source
 from ongage_async.errors import ConfigurationError, CSVError, StagingError
 
 __all__ = ["Cleaner", "Recipe", "Tally", "dedupe_key"]
 
-FIRST_CHUNK_ROWS, MOST_CHUNK_ROWS, CHUNK_BYTES = 64, 1_024, 16 * 1024
+FIRST_CHUNK_ROWS, MOST_CHUNK_ROWS, CHUNK_BYTES = 64, 256, 128 * 1024
+"""Not more rows: a list and a tuple for each are fewer new objects than start the garbage collector (700), and all of
+them stay in the processor's cache. With 1,024 a row costs a third more, and collections hold up the event loop."""
 LONGEST_CELL_LINES = 100
-TOO_FEW, TOO_MANY = "too few cells", "too many cells"
 BAD_EMAIL, NO_EMAIL, NUL = "email: not an address", "email: empty", "a NUL byte"
-UNCLOSED, SWALLOWED = "a quote is never closed", "a quoted cell holds what looks like another row"
+SWALLOWED = "a quoted cell holds what looks like another row"
 
 
 @frozen
@@ -54,6 +61,10 @@ class Recipe:
         dedupe: Keep the first good row of each address only.
         unknown_columns: What to do about columns that the list lacks.
         only_email: Send nothing but the address.
+        password: What opens the source, if it is an encrypted ZIP archive.
+        neutralise_formulas: Put an apostrophe before text that a spreadsheet would take for a formula: what begins with
+            ``= + - @`` (or their wide forms) and is no number. In the parts it changes text fields, never addresses,
+            numbers and dates; in the side file, which people open in spreadsheets, every cell.
         planner: Makes the plan from the header, where another contract than a list's fields holds; then `rules`,
             `mapping`, `unknown_columns` and `only_email` are its own business.
     """
@@ -65,6 +76,8 @@ class Recipe:
     dedupe: bool = True
     unknown_columns: UnknownColumns = "drop"
     only_email: bool = False
+    password: str | None = field(default=None, repr=False)
+    neutralise_formulas: bool = False
     planner: Callable[[Sequence[str]], ColumnPlan] | None = None
 
 
@@ -74,11 +87,14 @@ class Tally:
 
     Attributes:
         rows_read: Records of the source, without the header and blank lines.
-        rows_clean: Rows in the clean file.
+        rows_clean: Rows in the parts.
         duplicates: Good rows whose address had come before.
         rejected: Reason → rows in the side file.
         side_file: The side file; None when no row was rejected.
         unknown_columns: Columns that the list lacks.
+        parts: The files with the clean rows; empty when there is none.
+        mapping: (column of the source, field of the list) of each column that is sent: told or guessed, it is shown.
+        neutralised: Cells of the parts that got an apostrophe (`Recipe.neutralise_formulas`).
     """
 
     rows_read: int
@@ -87,6 +103,9 @@ class Tally:
     rejected: Mapping[str, int]
     side_file: Path | None = None
     unknown_columns: tuple[str, ...] = field(default=())
+    parts: tuple[Part, ...] = ()
+    mapping: tuple[tuple[str, str], ...] = ()
+    neutralised: int = 0
 
 
 def dedupe_key(email: str) -> str:
@@ -98,64 +117,74 @@ def dedupe_key(email: str) -> str:
 class Cleaner:
     """Sort one source.
 
-    Every record lands exactly once: in the clean file (UTF-8, commas, the list's field names, cells stripped), in the
-    side file (the original cells behind ``ongage_row`` and ``ongage_reason``, mendable, loadable as it is), or in the
-    count of duplicates.
+    Every record lands exactly once: in a part (UTF-8, commas, the list's field names, cells stripped), in the side file
+    (the original cells behind ``ongage_row`` and ``ongage_reason``, mendable, loadable as it is), or in the count of
+    duplicates.
 
     All methods block: they are for worker threads. `close` and `discard` may come from another thread while a step
     runs (a cancelled caller does not stop its thread) and wait for its end.
 
     Args:
-        source: The file to read.
-        clean: The file to write; must not exist.
+        source: What `open_source` takes, or an open source, which is closed with this.
+        directory: Where the parts are written, and temporary files that take twice the size of the source.
         side: Where rejected rows go. Never overwritten: ``rejected.csv`` becomes ``rejected-2.csv`` where it exists.
         recipe: How to check.
+        packing: How to pack; None: one plain file.
 
-    Cost: memory is flat, but for `dedupe`: a 16-byte hash of each address, about 100 bytes with its place in the set.
+    Cost: memory is flat, whatever the number of rows (`_duplicates.py`).
     """
 
-    def __init__(self, source: Path, clean: Path, side: Path, recipe: Recipe) -> None:
-        self._recipe = recipe
-        self._source_path, self._clean_path, self._side_wish = source, clean, side
+    def __init__(
+        self, source: Any, directory: Path, side: Path, recipe: Recipe, packing: Packing | None = None
+    ) -> None:
+        self._recipe, self._packing = recipe, packing or Packing()
+        self._given, self._directory, self._side_wish = source, directory, side
         self._files = ExitStack()
-        self._written: list[Path] = []
+        self._writer: PartWriter | None = None
+        self._sieve: Sieve | None = None
         self._lock = threading.Lock()
         self._closed = False
         self._side_text: TextIO | None = None
         self._side_path: Path | None = None
-        self._chunk_rows = FIRST_CHUNK_ROWS
-        self._read = self._kept = self._duplicates = 0
+        self._chunk_rows, self._measured_rows, self._measured_at = FIRST_CHUNK_ROWS, 0, 0
+        self._read = self._neutralised = 0
         self._rejected: Counter[str] = Counter()
-        self._seen: set[bytes] | None = set() if recipe.dedupe else None
 
     def open(self) -> None:
-        """Open the files and match the columns.
+        """Open the source and match the columns.
 
         Raises:
             CSVError: The source cannot be used.
             ConfigurationError: The recipe does not fit it.
-            StagingError: The clean file cannot be written.
+            StagingError: The directory cannot be used.
         """
         with self._lock:
-            if not self._closed:
-                self._source = self._files.enter_context(
-                    Source(self._source_path, encoding=self._recipe.encoding, delimiter=self._recipe.delimiter)
-                )
-                self.plan = _plan(self._source.header, self._recipe)
-                with _disk_errors():
-                    self._open_clean()
+            if self._closed:
+                return
+            self._source = self._open_source()
+            self._files.callback(self._source.close)
+            self.plan = plan = _plan(self._source.header, self._recipe)
+            self._source.write_dates(dict(plan.dates))
+            self._writer = PartWriter(self._directory, [name for _, name in plan.sent], self._packing)
+            if self._recipe.dedupe:
+                self._sieve = Sieve(self._directory, self._writer.write)
+                self._files.callback(self._sieve.close)
+            checked = {plan.email, *(index for index, *_ in plan.tests)}
+            self._free_texts = [index for index, _ in plan.sent if index not in checked]
+            self._steps = self._work(self._writer)
 
-    def _open_clean(self) -> None:
-        text = self._files.enter_context(_new_file(self._clean_path))
-        self._written.append(self._clean_path)
-        # "\r\n", not "\n": with the latter csv.writer leaves a lone "\r" unquoted, which readers take for a row's end
-        self._write_clean = csv.writer(text, lineterminator="\r\n").writerows
-        self._write_clean([[name for _, name in self.plan.sent]])
-        self._pick = _picker([index for index, _ in self.plan.sent], self.plan.width)
+    def _open_source(self) -> RowSource:
+        recipe = self._recipe
+        return open_source(self._given, encoding=recipe.encoding, delimiter=recipe.delimiter, password=recipe.password)
 
     @property
-    def size_bytes(self) -> int:
-        """Size of the source."""
+    def name(self) -> str:
+        """Name of the source."""
+        return self._source.name
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Size of the source; None where nobody knows."""
         return self._source.size_bytes
 
     @property
@@ -170,30 +199,47 @@ class Cleaner:
             CSVError: The source is unreadable from here on; `row` says where.
             StagingError: A file could not be written.
         """
-        with self._lock, _disk_errors():
-            while not self._closed and (chunk := self._next_chunk()) is not None:
-                self._take(chunk)
+        with self._lock:
+            while not self._closed and next(self._steps, _DONE) is not _DONE:
                 if enough():
                     return True
         return False
 
+    def _work(self, writer: PartWriter) -> Iterator[None]:
+        while (chunk := self._next_chunk()) is not None:
+            with _disk_errors():
+                self._take(chunk, writer)
+            yield
+        with _disk_errors():
+            if self._sieve is not None:
+                yield from self._sieve.finish()
+            writer.finish()
+
     def _next_chunk(self) -> Chunk | None:
-        """Read as many rows as make some 256 KiB: neither memory nor steps grow with the width of the rows."""
-        before = self._source.read_bytes
+        """Read as many rows as make some 128 KiB: neither memory nor steps grow with the width of the rows.
+
+        A source reads in blocks, ahead of its rows: the width is that of the rows between two blocks.
+        """
         chunk = self._source.chunk(self._chunk_rows)
-        if (taken := self._source.read_bytes - before) > 0:
-            self._chunk_rows = max(1, min(MOST_CHUNK_ROWS, self._chunk_rows * CHUNK_BYTES // taken))
+        self._measured_rows += len(chunk.rows) if chunk is not None else 0
+        if (taken := self._source.read_bytes - self._measured_at) > 0:
+            self._chunk_rows = max(1, min(MOST_CHUNK_ROWS, self._measured_rows * CHUNK_BYTES // taken))
+            self._measured_rows, self._measured_at = 0, self._source.read_bytes
         return chunk
 
     def tally(self) -> Tally:
-        """Return the counts so far."""
+        """Return the counts so far; they add up after the last step."""
+        writer = self._writer
         return Tally(
             rows_read=self._read,
-            rows_clean=self._kept,
-            duplicates=self._duplicates,
+            rows_clean=writer.rows if writer is not None else 0,
+            duplicates=self._sieve.duplicates if self._sieve is not None else 0,
             rejected=dict(self._rejected),
             side_file=self._side_path,
             unknown_columns=self.plan.unknown,
+            parts=tuple(writer.parts) if writer is not None else (),
+            mapping=tuple((self._source.header[index].strip(), name) for index, name in self.plan.sent),
+            neutralised=self._neutralised,
         )
 
     def close(self) -> None:
@@ -210,21 +256,38 @@ class Cleaner:
         """Close all files and remove the written ones: the source was not read to its end."""
         with suppress(StagingError):
             self.close()
-        for path in self._written:
-            path.unlink(missing_ok=True)
+        if self._writer is not None:
+            self._writer.discard()
+        if self._side_path is not None:
+            self._side_path.unlink(missing_ok=True)
 
-    def _take(self, chunk: Chunk) -> None:
-        if chunk.plain and not chunk.unclosed:
-            self._sort(chunk.rows, chunk.first_row)
-            return
-        last = len(chunk.rows) - 1 if chunk.unclosed else -1
-        for index, row in enumerate(chunk.rows):
-            reason = UNCLOSED if index == last else self._oddity(row)
-            if reason is None:
-                self._sort([row], chunk.first_row + index)
-            else:
-                self._read += 1
-                self._reject(chunk.first_row + index, row, reason)
+    def _take(self, chunk: Chunk, writer: PartWriter) -> None:
+        """Sort a chunk: rows with a fault into the side file, the others on."""
+        width = self.plan.width
+        numbers: Sequence[int] = range(chunk.first_row, chunk.first_row + len(chunk.rows))
+        rows, faults = chunk.rows, dict(chunk.faults)
+        even, left = rows, numbers
+        if not chunk.plain:
+            faults = {at: reason for at, row in enumerate(rows) if (reason := faults.get(at) or self._oddity(row))}
+        if faults or set(map(len, rows)) != {width}:
+            for at, row in enumerate(rows):
+                if row and len(row) != width:
+                    faults.setdefault(at, wrong_width(row, self._source.header))
+            keep = [bool(row) and at not in faults for at, row in enumerate(rows)]
+            even, left = list(compress(rows, keep)), list(compress(numbers, keep))
+        self._read += len(even) + len(faults)
+        columns = [list(map(str.strip, column)) for column in zip(*even, strict=True)]
+        wrong = self._find_faults(columns) if columns else {}
+        if faults or wrong:
+            rejected = [(numbers[at], rows[at], reason) for at, reason in faults.items()]
+            rejected += [(left[at], even[at], reason) for at, reason in wrong.items()]
+            for number, row, reason in sorted(rejected):
+                self._reject(number, row, reason)
+        if wrong:
+            keep = [at not in wrong for at in range(len(even))]
+            columns, left = [list(compress(column, keep)) for column in columns], list(compress(left, keep))
+        if left:
+            self._send(columns, left, writer)
 
     def _oddity(self, row: Sequence[str]) -> str | None:
         """Look for what a stray quote or a broken program leaves in cells that are well-formed to the csv module."""
@@ -243,40 +306,36 @@ class Cleaner:
         at = self.plan.email
         return len(cells) > max(at, 1 if self.plan.width > 1 else 0) and is_address(cells[at].strip(' "')) is not None
 
-    def _sort(self, rows: Iterable[list[str]], first_row: int) -> None:
-        plan, pick, seen, reject = self.plan, self._pick, self._seen, self._reject
-        width, at, needed, tests, rewrites = plan.width, plan.email, plan.needed, plan.tests, plan.rewrites
-        digest = hashlib.blake2b
-        good: list[Sequence[str]] = []
-        read = duplicates = 0
-        for number, row in enumerate(rows, first_row):
-            if len(row) != width:
-                if row:
-                    read += 1
-                    reject(number, row, TOO_FEW if len(row) < width else TOO_MANY)
-                continue
-            read += 1
-            cells = [cell.strip() for cell in row]
-            email = cells[at]
-            if is_address(email) is None or len(email) > LONGEST_EMAIL:
-                reject(number, row, BAD_EMAIL if email else NO_EMAIL)
-                continue
-            if reason := _first_fault(cells, needed, tests):
-                reject(number, row, reason)
-                continue
-            if seen is not None:
-                key = digest((email if email.islower() else dedupe_key(email)).encode(), digest_size=16).digest()
-                if key in seen:
-                    duplicates += 1
-                    continue
-                seen.add(key)
-            for index, rewrite in rewrites:
-                cells[index] = rewrite(cells[index])
-            good.append(pick(cells))
-        self._write_clean(good)
-        self._read += read
-        self._kept += len(good)
-        self._duplicates += duplicates
+    def _find_faults(self, columns: Sequence[Sequence[str]]) -> dict[int, str]:
+        """Return the places of bad rows, each with its first fault: the address, what is missing, what is malformed."""
+        plan = self.plan
+        wrong = _bad_addresses(columns[plan.email])
+        for index, reason in plan.needed:
+            if "" in columns[index]:
+                _blame(columns[index], _EMPTY, reason, wrong)
+        for index, test, reason in plan.tests:
+            if not all(map(test, distinct := set(columns[index]) - _EMPTY)):
+                _blame(columns[index], {value for value in distinct if not test(value)}, reason, wrong)
+        return wrong
+
+    def _send(self, columns: list[list[str]], numbers: Sequence[int], writer: PartWriter) -> None:
+        """Write good rows as the list wants them."""
+        plan = self.plan
+        for index, rewrite in plan.rewrites:
+            columns[index] = list(map(rewrite, columns[index]))
+        if self._recipe.neutralise_formulas:
+            for index in self._free_texts:
+                column = neutralised(columns[index])
+                self._neutralised += sum(map(str.__ne__, column, columns[index]))
+                columns[index] = column
+        rows = list(zip(*(columns[index] for index, _ in plan.sent), strict=True))
+        if self._sieve is None:
+            writer.write(Block.of(rows, numbers))
+            return
+        emails = columns[plan.email]
+        text = "\n".join(emails)
+        keys = emails if text == text.lower() else list(map(dedupe_key, emails))
+        self._sieve.add(keys, rows, numbers)
 
     def _reject(self, number: int, row: Sequence[str], reason: str) -> None:
         self._rejected[reason] += 1
@@ -284,16 +343,21 @@ class Cleaner:
             self._open_side()
         own = self.plan.own
         cells = [cell for index, cell in enumerate(row) if index not in own] if own else row
-        self._write_side([number, reason, *cells])
+        if self._recipe.neutralise_formulas:
+            cells = neutralised(cells)
+        self._write_side([self._source.place(number), reason, *cells])
 
     def _open_side(self) -> None:
         """Make the side file, when the first row needs it; with a mark, so that spreadsheets read it as UTF-8."""
         self._side_path, text = _fresh_file(self._side_wish)
         self._side_text = self._files.enter_context(text)
-        self._written.append(self._side_path)
         self._write_side = csv.writer(text, delimiter=self._source.delimiter, lineterminator="\r\n").writerow
         names = [name for index, name in enumerate(self._source.header) if index not in self.plan.own]
         self._write_side([*OWN_COLUMNS, *names])
+
+
+_DONE: Any = object()
+_EMPTY = frozenset({""})
 
 
 def _plan(header: Sequence[str], recipe: Recipe) -> ColumnPlan:
@@ -308,25 +372,17 @@ def _plan(header: Sequence[str], recipe: Recipe) -> ColumnPlan:
     )
 
 
-def _first_fault(
-    cells: Sequence[str], needed: Iterable[tuple[int, str]], tests: Iterable[tuple[int, Callable[[str], object], str]]
-) -> str | None:
-    for index, reason in needed:
-        if not cells[index]:
-            return reason
-    for index, test, reason in tests:
-        if (value := cells[index]) and not test(value):
-            return reason
-    return None
+def _bad_addresses(emails: Sequence[str]) -> dict[int, str]:
+    if are_emails(emails):
+        return {}
+    return {at: BAD_EMAIL if email else NO_EMAIL for at, email in enumerate(emails) if not is_email(email)}
 
 
-def _picker(indexes: Sequence[int], width: int) -> Callable[[Any], Sequence[str]]:
-    if list(indexes) == list(range(width)):
-        return lambda cells: cells
-    if len(indexes) == 1:
-        only = indexes[0]
-        return lambda cells: (cells[only],)
-    return itemgetter(*indexes)
+def _blame(column: Sequence[str], bad: AbstractSet[str], reason: str, wrong: dict[int, str]) -> None:
+    """Note the places of bad values that have no other fault yet."""
+    for at, value in enumerate(column):
+        if value in bad:
+            wrong.setdefault(at, reason)
 
 
 @contextmanager
@@ -337,16 +393,16 @@ def _disk_errors() -> Iterator[None]:
         raise StagingError(f"the checked copy could not be written: {error.strerror}") from error
 
 
-def _new_file(path: Path, encoding: str = "utf-8") -> TextIO:
+def _new_file(path: Path) -> TextIO:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # it holds addresses
-    return os.fdopen(handle, "w", encoding=encoding, newline="")
+    return os.fdopen(handle, "w", encoding="utf-8-sig", errors="backslashreplace", newline="")
 
 
 def _fresh_file(wish: Path) -> tuple[Path, TextIO]:
     for number in itertools.count(1):
         path = wish if number == 1 else wish.with_name(f"{wish.stem}-{number}{wish.suffix}")
         try:
-            return path, _new_file(path, "utf-8-sig")
+            return path, _new_file(path)
         except FileExistsError:
             continue
         except OSError as error:

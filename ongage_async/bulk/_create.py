@@ -6,7 +6,8 @@ if it is not found either, the error is raised with what is known.
 
 "Not found" is no proof: the vendor promises nothing about how soon an import is listed. What makes a second run safe
 is that the staged file is removed before the error leaves `imports.run`: an import that turns up later has nothing to
-load, unless it fetched the file before, which the stage's log shows.
+load, unless it fetched the file before, which the stage's log shows. A run that goes on after a crash does the same in
+the same order (`_delivery.py`).
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from ongage_async.bulk._ports import Imports, ImportSnapshot, closing
 from ongage_async.bulk._stage import Stage, StagedFile
 from ongage_async.errors import DecodeError, OngageError, Outcome
 
-__all__ = ["LOOKUP_WAITS_S", "create_once", "find_import"]
+__all__ = ["LOOKUP_WAITS_S", "create_once", "find_import", "look_for"]
 
 LOOKUP_WAITS_S = (2.0, 5.0, 15.0, 30.0)
 """Pauses before each look at the list's imports; under a minute together."""
@@ -53,7 +54,7 @@ async def create_once(
     except OngageError as error:
         if error.outcome is not Outcome.UNKNOWN:
             raise
-        found, looks = await _look_for(imports, staged.name, list_id, waits_s)
+        found, looks = await look_for(imports, staged.name, list_id, waits_s)
         if found is not None:
             return found
         await _tell(error, stage, staged, looks)
@@ -81,9 +82,14 @@ def _is_of(snapshot: ImportSnapshot, name: str) -> bool:
     return name in (snapshot.name or "") or name in (snapshot.file_url or "")
 
 
-async def _look_for(
+async def look_for(
     imports: Imports, name: str, list_id: int | None, waits_s: Sequence[float]
 ) -> tuple[int | None, int]:
+    """Look for an import by its file's name, after each of the pauses.
+
+    Returns:
+        Its id, or None; and how many looks got an answer.
+    """
     looks = 0
     for wait_s in waits_s:
         await anyio.sleep(wait_s)

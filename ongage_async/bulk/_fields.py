@@ -22,11 +22,15 @@ __all__ = [
     "ColumnPlan",
     "FieldRule",
     "UnknownColumns",
+    "are_emails",
     "is_address",
     "is_email",
     "is_email_column",
+    "name_columns",
+    "neutralised",
     "plan_columns",
     "value_test",
+    "wrong_width",
 ]
 
 UnknownColumns = Literal["drop", "refuse"]
@@ -35,11 +39,23 @@ Test = Callable[[str], object]
 Rewrite = Callable[[str], str]
 """Return a good value as it is to be sent."""
 
+TOO_FEW, TOO_MANY = "too few cells", "too many cells"
+
 OWN_COLUMNS = ("ongage_row", "ongage_reason")
 """What a side file adds in front of the original cells; passed over when such a file is loaded again."""
 
 EMAIL = "email"
-EMAIL_GUESSES = ("email", "email_address", "mail")
+EMAIL_GUESSES = (
+    "email",
+    "email_address",
+    "mail",
+    "mail_address",
+    "subscriber_email",
+    "contact_email",
+    "customer_email",
+    "user_email",
+    "primary_email",
+)
 """Column names taken for the address, in this order; compared in lower case, without ``-``, ``_`` and spaces."""
 
 LONGEST_EMAIL = 254
@@ -47,6 +63,8 @@ LONGEST_EMAIL = 254
 # The last range is invisible characters that come along when an address is copied out of a web page.
 _BARRED = r"\s@<>()\[\]:;,\\\"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff"
 is_address = re.compile(rf"[^{_BARRED}]+@(?:[^{_BARRED}.]+\.)+[^{_BARRED}.]{{2,}}").fullmatch
+_are_plain_addresses = re.compile(r"(?:[A-Za-z0-9_.+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}\n)*+").fullmatch
+"""Addresses as nearly all are, one a line: `is_address` knows all of them too, and takes three times as long."""
 _is_number = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)").fullmatch
 _TIMES = {
     "": None,
@@ -86,6 +104,7 @@ class ColumnPlan:
         own: Indexes of a side file's own columns.
         unknown: Names of the columns that the list lacks.
         rewrites: (index, function) of the columns whose good values are written in another way.
+        dates: (index, format as `strftime` has it) of the dates, for sources whose dates are no text yet.
     """
 
     width: int
@@ -96,6 +115,7 @@ class ColumnPlan:
     own: tuple[int, ...] = ()
     unknown: tuple[str, ...] = ()
     rewrites: tuple[tuple[int, Rewrite], ...] = ()
+    dates: tuple[tuple[int, str], ...] = ()
 
 
 def is_email(text: str) -> bool:
@@ -104,6 +124,27 @@ def is_email(text: str) -> bool:
     Unicode is let through on both sides (*assumed*: the vendor says nothing).
     """
     return len(text) <= LONGEST_EMAIL and is_address(text) is not None
+
+
+_FORMULA_MARKS = frozenset("=+-@＝＋－＠")
+
+
+def neutralised(cells: Iterable[str]) -> list[str]:
+    """Put an apostrophe before cells that a spreadsheet would take for a formula; numbers are none.
+
+    Source: OWASP, "CSV Injection"; tabs and line ends, which it names too, do not begin a stripped cell.
+    """
+    return [f"'{cell}" if cell[:1] in _FORMULA_MARKS and not _is_number(cell) else cell for cell in cells]
+
+
+def are_emails(texts: Sequence[str]) -> bool:
+    """Return whether all of them are what `is_email` calls an address."""
+    if max(map(len, texts), default=0) > LONGEST_EMAIL:
+        return False
+    lines = "\n".join(texts) + "\n"
+    if lines.count("\n") == len(texts) and _are_plain_addresses(lines):
+        return True
+    return all(map(is_address, texts))
 
 
 def value_test(rule: FieldRule) -> tuple[Test, str] | None:
@@ -144,6 +185,50 @@ def _day_test(pattern: str) -> Callable[[str], bool]:
     return lru_cache(maxsize=65_536)(is_day)  # a file of birthdays holds some 30,000 different ones
 
 
+def _date_writing(rule: FieldRule) -> str | None:
+    """Return a date field's format in the language of `strftime`; None for other fields and unknown formats."""
+    pattern = (rule.format or "").strip().lower()
+    day, _, clock = pattern.partition(" ")
+    if rule.type != "date" or day not in _DAYS or clock not in _TIMES:
+        return None
+    for theirs, ours in (("yyyy", "%Y"), ("hh24", "%H"), (":mi", ":%M"), (":ss", ":%S"), ("dd", "%d"), ("mm", "%m")):
+        pattern = pattern.replace(theirs, ours)
+    return pattern
+
+
+def wrong_width(row: Sequence[str], names: Sequence[object]) -> str:
+    """Return what is wrong with a row whose cells are not as many as its columns."""
+    return TOO_FEW if len(row) < len(names) else TOO_MANY
+
+
+def name_columns(header: Sequence[str], mapping: Mapping[str, str | None]) -> list[str | None]:
+    """Say which field each column fills where the list's fields are not known: the one of its own name.
+
+    Args:
+        header: The columns' names.
+        mapping: Column name → field name; None leaves the column out.
+
+    Returns:
+        A name per column; None for those left out, and for a side file's own.
+
+    Raises:
+        CSVError: No header, no email column, a name twice.
+        ConfigurationError: `mapping` names a column that does not exist.
+    """
+    names = [name.strip() for name in header]
+    _refuse_bad_header(names)
+    _refuse_strange_columns(names, mapping)
+    targets = {
+        index: field
+        for index, name in enumerate(names)
+        if name not in OWN_COLUMNS and (field := mapping.get(name, name)) is not None
+    }
+    known = {index: field for index, field in targets.items() if field == EMAIL}
+    targets[_email_index(names, known, mapping)] = EMAIL
+    _refuse_collisions(names, targets)
+    return [targets.get(index) for index in range(len(names))]
+
+
 def plan_columns(
     header: Sequence[str],
     rules: Iterable[FieldRule],
@@ -155,7 +240,8 @@ def plan_columns(
     """Match the columns of a file with the fields of a list.
 
     A column belongs to the field that `mapping` names (None: leave it out), else to the one of its own name, else to
-    the one of its name in other letters' case; the address is also guessed (`EMAIL_GUESSES`).
+    the one of its name in other letters' case, else to the one that is the same without ``-``, ``_`` and spaces; the
+    address is also guessed (`EMAIL_GUESSES`). The plan's `sent` shows what was found.
 
     Args:
         header: The file's column names.
@@ -203,6 +289,7 @@ def _plan(names: Sequence[str], email: int, chosen: Mapping[int, FieldRule], dro
         tests=tuple((index, *test) for index, test in found if test is not None),
         own=tuple(index for index, name in enumerate(names) if name in OWN_COLUMNS),
         unknown=tuple(dropped),
+        dates=tuple((index, form) for index, rule in others.items() if (form := _date_writing(rule)) is not None),
     )
 
 
@@ -220,9 +307,8 @@ def _refuse_bad_header(names: Sequence[str]) -> None:
 
 
 def _match(names: Sequence[str], fields: Mapping[str, FieldRule], mapping: Mapping[str, str | None]) -> dict[int, str]:
-    for column, field in mapping.items():
-        if column not in names:
-            raise ConfigurationError(f'mapping: the file has no column "{column}"; it has {_quoted(names)}')
+    _refuse_strange_columns(names, mapping)
+    for field in mapping.values():
         if field is not None and field not in fields:
             raise ConfigurationError(f'mapping: the list has no field "{field}"; it has {_quoted(sorted(fields))}')
     folded = {name.casefold(): name for name in fields}
@@ -231,7 +317,26 @@ def _match(names: Sequence[str], fields: Mapping[str, FieldRule], mapping: Mappi
         target = mapping[name] if name in mapping else name if name in fields else folded.get(name.casefold())
         if target is not None and name not in OWN_COLUMNS:
             targets[index] = target
+    _guess(names, targets, fields, mapping)
     return targets
+
+
+def _refuse_strange_columns(names: Sequence[str], mapping: Mapping[str, str | None]) -> None:
+    for column in mapping:
+        if column not in names:
+            raise ConfigurationError(f'mapping: the file has no column "{column}"; it has {_quoted(names)}')
+
+
+def _guess(
+    names: Sequence[str], targets: dict[int, str], fields: Iterable[str], mapping: Mapping[str, str | None]
+) -> None:
+    """Take ``First Name`` for ``first_name``, where no column has the name itself and no other looks the same."""
+    free = {_plain(field): field for field in fields if field not in targets.values() and field != EMAIL}
+    looks = [_plain(name) for name in names]
+    for index, name in enumerate(names):
+        field = free.get(looks[index])
+        if field and index not in targets and name not in (*mapping, *OWN_COLUMNS) and looks.count(looks[index]) == 1:
+            targets[index] = field
 
 
 def _plain(name: str) -> str:

@@ -22,7 +22,7 @@ from urllib.parse import quote
 import anyio
 from attrs import define, field
 
-from ongage_async.bulk._stage import Fetch, StagedFile, require_https
+from ongage_async.bulk._stage import Fetch, Stage, StagedFile, require_https
 from ongage_async.errors import ConfigurationError, StagingError
 
 __all__ = ["FileDrop"]
@@ -54,7 +54,7 @@ class _Entry:
     is_open: bool = True
 
 
-class FileDrop:
+class FileDrop(Stage):
     """Stage files by serving them from this program.
 
     Mount `app` where the vendor can reach it (``app.mount("/ongage-files", drop.app)``), or let `serve` run a server.

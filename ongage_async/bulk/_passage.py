@@ -22,7 +22,16 @@ from ongage_async.bulk._ports import Phase
 from ongage_async.bulk._stage import Stage, StagedFile
 from ongage_async.errors import ConfigurationError, OngageError
 
-__all__ = ["Staging", "Tell", "check", "no_side_file_unless", "private_directory", "staging"]
+__all__ = [
+    "Staging",
+    "Tell",
+    "check",
+    "no_side_file_unless",
+    "private_directory",
+    "random_name",
+    "removing",
+    "staging",
+]
 
 STEP_S = 0.02
 """How long a worker thread checks rows before it looks up: a cancellation waits for that long."""
@@ -66,7 +75,7 @@ async def check(cleaner: Cleaner, tell: Tell) -> Tally:
         while more:
             tell("check", cleaner.read_bytes, cleaner.size_bytes, "bytes")
             more = await anyio.to_thread.run_sync(_check_for_a_while, cleaner)
-        tell("check", cleaner.size_bytes, cleaner.size_bytes, "bytes")
+        tell("check", cleaner.read_bytes, cleaner.read_bytes, "bytes")
         await anyio.to_thread.run_sync(cleaner.close)
     except BaseException:
         with anyio.CancelScope(shield=True):
@@ -91,13 +100,26 @@ def no_side_file_unless(may_exist: Callable[[], bool], tally: Tally) -> Iterator
         raise
 
 
+def random_name(path: Path) -> str:
+    """Return a name for a staged file that nobody can guess and nothing else has."""
+    return f"{secrets.token_hex(24)}{path.suffix}"
+
+
 @asynccontextmanager
 async def staging(stage: Stage, clean: Path, tell: Tell) -> AsyncGenerator[Staging]:
     """Stage a file under a random name while the block runs, and remove it after, whatever happens."""
     tell("stage", 0, 1, "files")
-    staged = Staging(stage, await stage.put(clean, f"{secrets.token_hex(24)}.csv"))
-    try:
+    staged = await stage.put(clean, random_name(clean))
+    async with removing(stage, staged) as place:
         tell("stage", 1, 1, "files")
+        yield place
+
+
+@asynccontextmanager
+async def removing(stage: Stage, file: StagedFile) -> AsyncGenerator[Staging]:
+    """Remove a staged file after the block, whatever happens."""
+    staged = Staging(stage, file)
+    try:
         yield staged
     except BaseException as error:
         await _remove(staged)

@@ -11,7 +11,17 @@ from attrs import frozen
 
 T = TypeVar("T")
 
-__all__ = ["ImportSnapshot", "Imports", "ListField", "ListFields", "Phase", "Progress", "ProgressListener", "closing"]
+__all__ = [
+    "ImportSnapshot",
+    "Imports",
+    "ListField",
+    "ListFields",
+    "Lists",
+    "Phase",
+    "Progress",
+    "ProgressListener",
+    "closing",
+]
 
 Phase = Literal["fields", "check", "stage", "create", "process", "settle"]
 
@@ -58,6 +68,21 @@ class ListFields(Protocol):
 
     def each(self, *, list_id: int | None = None) -> AsyncIterator[ListField]:
         """Iterate over the fields of a list."""
+        ...
+
+
+class ListSettings(Protocol):
+    """A list's own settings (vendor page §3.1)."""
+
+    @property
+    def imports_concurrent_limit(self) -> int | None: ...
+
+
+class Lists(Protocol):
+    """The resource of lists."""
+
+    async def get(self, list_id: int) -> ListSettings:
+        """Get a list with its settings."""
         ...
 
 

@@ -4,18 +4,20 @@ No addresses and no URLs are in it. What does not add up is said, not hidden: th
 contradictory (vendor page §4.4, §6.1 #9), so each known reading of it is tried before a difference is reported.
 """
 
+import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from attrs import field, fields, frozen
 
+from ongage_async.bulk._journal import FAILED_FROM, PartStanding, Standing
 from ongage_async.bulk._ports import ImportSnapshot
 from ongage_async.bulk._stage import Fetch
 from ongage_async.errors import mask
 
-__all__ = ["ImportReport", "VendorCounts", "find_differences"]
+__all__ = ["ImportReport", "PartReport", "VendorCounts", "fetch_as_dict", "find_differences"]
 
 
 def _masked(names: Iterable[str]) -> tuple[str, ...]:
@@ -51,6 +53,95 @@ class VendorCounts:
         """Take the counters of an import."""
         return cls(**{name: getattr(snapshot, name) for name in _counters(cls)})
 
+    @classmethod
+    def sum(cls, all_counts: Iterable["VendorCounts"]) -> "VendorCounts":
+        """Add counters up; one that is missing everywhere stays None."""
+        several = list(all_counts)
+        columns = {name: [getattr(counts, name) for counts in several] for name in _counters(cls)}
+        known = {name: [count for count in column if count is not None] for name, column in columns.items()}
+        return cls(**{name: sum(column) if column else None for name, column in known.items()})
+
+    def as_dict(self) -> dict[str, int | None]:
+        """Return them as plain JSON values."""
+        return {name: getattr(self, name) for name in _counters(VendorCounts)}
+
+
+@frozen
+class PartReport:
+    """Tell how one part of a load ended.
+
+    Attributes:
+        number: 1, 2, 3, …
+        rows: Its rows.
+        first_row: Number in the source of its first row; the header is row 1.
+        last_row: The same of its last row.
+        import_id: The vendor's id; None while it has none.
+        status: The vendor's final status; None while there is none.
+        status_desc: The vendor's word for it.
+        vendor: The vendor's counters.
+        fetches: Who asked for the staged file, where the stage knows.
+        is_fetch_log_known: Whether the stage knows.
+        file_deleted: The staged file cannot be fetched any more.
+    """
+
+    number: int
+    rows: int
+    first_row: int
+    last_row: int
+    import_id: int | None = None
+    status: int | None = None
+    status_desc: str | None = None
+    vendor: VendorCounts = field(factory=VendorCounts)
+    fetches: tuple[Fetch, ...] = ()
+    is_fetch_log_known: bool = False
+    file_deleted: bool = False
+
+    @classmethod
+    def of(cls, planned: Mapping[str, Any], standing: PartStanding) -> "PartReport":
+        """Read it from a journal: the facts of its plan, and what its lines add up to."""
+        ending, cleaning = standing.ending or {}, standing.cleaning or {}
+        return cls(
+            number=planned["number"],
+            rows=planned["rows"],
+            first_row=planned["first_row"],
+            last_row=planned["last_row"],
+            import_id=standing.import_id,
+            status=ending.get("status"),
+            status_desc=ending.get("status_desc"),
+            vendor=VendorCounts(**ending.get("counts", {})),
+            fetches=tuple(fetch_of(fetch) for fetch in cleaning.get("fetches") or ()),
+            is_fetch_log_known=cleaning.get("fetches") is not None,
+            file_deleted=bool(cleaning.get("file_deleted")),
+        )
+
+    @property
+    def is_failed(self) -> bool:
+        """Its import ended with an error."""
+        return self.status is not None and self.status >= FAILED_FROM
+
+    @property
+    def is_fetched_once(self) -> bool:
+        """One client took the whole file once, and nobody else asked for it."""
+        return len(self.fetches) == 1 and self.fetches[0].status == 200 and self.fetches[0].complete
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """What became of its rows; see `ImportReport.outcomes`."""
+        vendor = self.vendor
+        kinds = vendor.existing, vendor.not_existing, vendor.incomplete, vendor.invalid
+        rejected = max(sum(count or 0 for count in kinds), (vendor.failed or 0) - (vendor.duplicate or 0))
+        told = {"loaded": vendor.success or 0, "rejected": rejected, "duplicate": vendor.duplicate or 0}
+        left, found = self.rows, {}
+        for name, count in told.items():  # where the vendor counts more rows than it was given, ours is the sum
+            found[name] = min(count, left)
+            left -= found[name]
+        return {**found, "unknown": left}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        plain = {item.name: getattr(self, item.name) for item in fields(PartReport)}
+        return plain | {"vendor": self.vendor.as_dict(), "fetches": [fetch_as_dict(fetch) for fetch in self.fetches]}
+
 
 @frozen
 class ImportReport:
@@ -64,15 +155,16 @@ class ImportReport:
         duplicates: Good rows left out because their address had come before.
         side_file: The rejected rows, to mend and load again; None when there are none.
         unknown_columns: Columns that the list lacks, left out.
-        import_id: The vendor's id; None when there was no good row, so nothing was sent.
-        status: The vendor's final status; None when nothing was sent.
+        import_id: The vendor's id, the first part's; None when there was no good row, so nothing was sent.
+        status: The vendor's final status, of the first part that failed if one did; None when nothing was sent.
         status_desc: The vendor's word for it.
-        vendor: The vendor's counters.
+        vendor: The vendor's counters, of all parts together.
         differences: What does not add up, a sentence each; empty when all does.
-        elapsed_s: Seconds from the call to this report.
-        calls: API calls that were made; None when the caller did not count.
-        fetches: Who asked for the staged file, where the stage knows.
-        file_deleted: The staged file cannot be fetched any more and our copies are gone.
+        elapsed_s: Seconds from the call to this report; of the last run, where a load was resumed.
+        calls: API calls that were made, likewise; None when the caller did not count.
+        fetches: Who asked for the staged files, where the stage knows.
+        file_deleted: No staged file can be fetched any more and our copies are gone.
+        parts: The parts, one by one; empty for a file that was sent unseen.
     """
 
     source: str = field(converter=mask)
@@ -91,6 +183,50 @@ class ImportReport:
     calls: int | None = None
     fetches: tuple[Fetch, ...] = ()
     file_deleted: bool = False
+    parts: tuple[PartReport, ...] = ()
+
+    @classmethod
+    def of(cls, standing: Standing, *, elapsed_s: float, calls: int | None) -> "ImportReport":
+        """Read it from a journal.
+
+        Args:
+            standing: What the journal's lines add up to; there is a plan in it.
+            elapsed_s: Seconds that the run took.
+            calls: API calls of the run.
+        """
+        plan = standing.plan or {}
+        parts = tuple(PartReport.of(part, standing.parts[part["number"]]) for part in plan["parts"])
+        shown = next((part for part in parts if part.is_failed), parts[-1] if parts else None)
+        return cls(
+            source=plan["source"],
+            rows_read=plan["rows_read"],
+            rows_sent=plan["rows_clean"],
+            rows_rejected=plan["rejected"],
+            duplicates=plan["duplicates"],
+            side_file=Path(plan["side_file"]) if plan["side_file"] else None,
+            unknown_columns=tuple(plan["unknown_columns"]),
+            import_id=parts[0].import_id if parts else None,
+            status=shown.status if shown else None,
+            status_desc=shown.status_desc if shown else None,
+            vendor=VendorCounts.sum(part.vendor for part in parts),
+            differences=tuple(_differences(parts)),
+            elapsed_s=elapsed_s,
+            calls=calls,
+            fetches=tuple(fetch for part in parts for fetch in part.fetches),
+            file_deleted=bool(parts) and all(part.file_deleted for part in parts),
+            parts=parts,
+        )
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """How the rows ended; the counts add up to `rows_read`.
+
+        ``loaded`` (created, updated or revived: the vendor's counters do not tell these apart, vendor page §4.4),
+        ``rejected`` (by us, see `rows_rejected`, or by the vendor, see `vendor`), ``duplicate``, ``unknown`` (sent, and
+        nobody accounted for it).
+        """
+        ours = {"loaded": 0, "rejected": sum(self.rows_rejected.values()), "duplicate": self.duplicates, "unknown": 0}
+        return {name: count + sum(part.outcomes[name] for part in self.parts) for name, count in ours.items()}
 
     @property
     def adds_up(self) -> bool:
@@ -102,17 +238,18 @@ class ImportReport:
 
     @property
     def fetched_once(self) -> bool:
-        """One client took the whole file once, and nobody else asked for it."""
-        return len(self.fetches) == 1 and self.fetches[0].status == 200 and self.fetches[0].complete
+        """One client took each whole file once, and nobody else asked for it."""
+        return bool(self.parts) and all(part.is_fetched_once for part in self.parts)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
         plain = {item.name: getattr(self, item.name) for item in fields(ImportReport)}
         plain["rows_rejected"] = dict(self.rows_rejected)
         plain["side_file"] = None if self.side_file is None else str(self.side_file)
-        plain["vendor"] = {name: getattr(self.vendor, name) for name in _counters(VendorCounts)}
-        plain["fetches"] = [_fetch(fetch) for fetch in self.fetches]
-        return plain | {"adds_up": self.adds_up, "elapsed_s": round(self.elapsed_s, 3)}
+        plain["vendor"] = self.vendor.as_dict()
+        plain["fetches"] = [fetch_as_dict(fetch) for fetch in self.fetches]
+        plain["parts"] = [part.as_dict() for part in self.parts]
+        return plain | {"outcomes": self.outcomes, "adds_up": self.adds_up, "elapsed_s": round(self.elapsed_s, 3)}
 
     def as_json(self) -> str:
         """Return it as a JSON document."""
@@ -171,16 +308,34 @@ def _our_lines(report: ImportReport) -> list[str]:
 
 
 def _vendor_lines(report: ImportReport) -> list[str]:
-    if report.import_id is None:
+    if not report.parts and report.import_id is None:
         return ["Nothing was sent: there was no good row"]
-    counts = {name: getattr(report.vendor, name) for name in _counters(VendorCounts)}
-    shown = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count is not None)
-    lines = [
-        f"Import {report.import_id}: {report.status_desc or 'status'} ({report.status}) · {shown or 'no counters'}"
-    ]
+    lines = [_import_line(f"Import {report.import_id}", report)] if len(report.parts) < 2 else _part_lines(report)
     lines += [f"  ! {sentence}" for sentence in report.differences]
     lines.append("All counts add up" if report.adds_up else "The counts do NOT add up")
     return lines
+
+
+def _part_lines(report: ImportReport) -> list[str]:
+    spans = (f"Part {part.number}, rows {part.first_row:,} to {part.last_row:,}" for part in report.parts)
+    lines = [
+        _import_line(f"{span}: import {part.import_id}" if part.import_id else f"{span}: no import", part)
+        for span, part in zip(spans, report.parts, strict=True)
+    ]
+    return [*lines, _import_line(f"All {len(report.parts)} parts", report)]
+
+
+def _import_line(title: str, ended: ImportReport | PartReport) -> str:
+    counts = {name: count for name, count in ended.vendor.as_dict().items() if count or name in ("total", "success")}
+    shown = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count is not None)
+    return f"{title}: {ended.status_desc or 'status'} ({ended.status}) · {shown or 'no counters'}"
+
+
+def _differences(parts: Sequence[PartReport]) -> Iterator[str]:
+    for part in parts:
+        if part.status is not None:
+            prefix = f"part {part.number}: " if len(parts) > 1 else ""
+            yield from (f"{prefix}{sentence}" for sentence in find_differences(part.rows, part.vendor))
 
 
 def _file_lines(report: ImportReport) -> list[str]:
@@ -189,16 +344,26 @@ def _file_lines(report: ImportReport) -> list[str]:
         whole = sum(fetch.complete and fetch.method == "GET" and fetch.status == 200 for fetch in report.fetches)
         clients = ", ".join(sorted({fetch.client or "unknown" for fetch in report.fetches}))
         times = "once" if len(report.fetches) == 1 else f"{len(report.fetches)} times"
-        lines.append(f"The file was asked for {times} (whole: {whole}) by {clients}")
+        known = sum(part.is_fetch_log_known for part in report.parts)
+        what = "The file was" if len(report.parts) < 2 else f"The files of {known} parts were"
+        rest = "" if known == len(report.parts) else "; who asked for the others, a run knew that was stopped"
+        lines.append(f"{what} asked for {times} (whole: {whole}) by {clients}{rest}")
     if report.import_id is not None and report.rows_sent is not None:
-        lines.append("The staged file was deleted" if report.file_deleted else "The staged file was NOT deleted")
+        what = "The staged file was" if len(report.parts) < 2 else "The staged files were"
+        lines.append(f"{what} {'' if report.file_deleted else 'NOT '}deleted")
     spent = "" if report.calls is None else f", {report.calls} API calls"
     return [*lines, f"{report.elapsed_s:,.1f} s{spent}"]
 
 
-def _fetch(fetch: Fetch) -> dict[str, Any]:
+def fetch_as_dict(fetch: Fetch) -> dict[str, Any]:
+    """Return it as plain JSON values."""
     plain = {item.name: getattr(fetch, item.name) for item in fields(Fetch)}
     return plain | {"at": fetch.at.isoformat()}
+
+
+def fetch_of(plain: Mapping[str, Any]) -> Fetch:
+    """Return what `fetch_as_dict` was made of."""
+    return Fetch(**{**plain, "at": dt.datetime.fromisoformat(plain["at"])})
 
 
 def _counters(kind: type[VendorCounts]) -> list[str]:

@@ -1,54 +1,49 @@
-"""Load one file the whole way: fields → check → stage → create → process → settle → report.
+"""Load a source the whole way: fields → check → parts, each staged, created, processed, settled → report.
 
 What each step knows lives beside this file; here is their order, and what is undone when one of them fails or is
-cancelled. `imports.run` is the caller.
+cancelled. Whatever a load has reached is what its journal says (`_journal.py`): a run begins by asking it, also the
+first one. `imports.run` is the caller.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import anyio
-from attrs import define, evolve, field, has
+import anyio.to_thread
+from attrs import asdict, define, field
 
-from ongage_async.bulk._clean import Cleaner, Recipe, Tally
-from ongage_async.bulk._create import LOOKUP_WAITS_S, create_once
-from ongage_async.bulk._fields import FieldRule, UnknownColumns
-from ongage_async.bulk._journal import Journal, MemoryJournal
-from ongage_async.bulk._passage import check, no_side_file_unless, private_directory, staging
-from ongage_async.bulk._ports import (
-    Imports,
-    ImportSnapshot,
-    ListField,
-    ListFields,
-    Phase,
-    Progress,
-    ProgressListener,
-    closing,
-)
+from ongage_async.bulk._clean import Tally
+from ongage_async.bulk._create import LOOKUP_WAITS_S
+from ongage_async.bulk._delivery import Delivery, Terms, failure, follow
+from ongage_async.bulk._fields import UnknownColumns
+from ongage_async.bulk._journal import Identity, Journal, MemoryJournal, Standing, claim
+from ongage_async.bulk._open import open_stage
+from ongage_async.bulk._parts import Packing, Part
+from ongage_async.bulk._passage import no_side_file_unless, private_directory
+from ongage_async.bulk._ports import Imports, ListFields, Lists, Phase, Progress, ProgressListener
+from ongage_async.bulk._prepare import Desk, Order, at_hand, prepare
 from ongage_async.bulk._report import ImportReport, VendorCounts, find_differences
-from ongage_async.bulk._stage import Fetch, HostedFile, Stage, StagedFile
-from ongage_async.errors import (
-    ConfigurationError,
-    ImportFailedError,
-    JobError,
-    JobTimeoutError,
-    OngageError,
-    Outcome,
-    mask,
-    mask_deep,
-)
+from ongage_async.bulk._shares import Shares
+from ongage_async.bulk._side_file import free_name, publish
+from ongage_async.bulk._sqlite_journal import SqliteJournal, empty_directory, sync_files
+from ongage_async.bulk._stage import HostedFile, Stage
+from ongage_async.errors import ConfigurationError, JobError, JournalError, mask
 
-__all__ = ["run"]
+__all__ = ["journal_of", "resume", "run"]
+
+SIDE_FILE = "rejected.csv"
+"""Name of the side file while it lies among the parts."""
 
 
 async def run(
     imports: Imports,
     list_fields: ListFields,
-    source: str | PathLike[str] | HostedFile,
+    source: Any,
     *,
-    stage: Stage | None = None,
+    stage: Stage | str | PathLike[str] | None = None,
     list_id: int | None = None,
     mapping: Mapping[str, str | None] | None = None,
     encoding: str | None = None,
@@ -58,26 +53,32 @@ async def run(
     import_action: str = "add",
     dedupe: bool = True,
     side_file: str | PathLike[str] | None = None,
-    journal: Journal | None = None,
+    journal: Journal | str | PathLike[str] | bool | None = None,
+    packing: Packing | None = None,
+    password: str | None = None,
+    neutralise_formulas: bool = False,
     progress: ProgressListener | None = None,
     interval_s: float | None = None,
     timeout_s: float | None = None,
     unknown_columns: UnknownColumns = "drop",
     work_dir: str | PathLike[str] | None = None,
     lookup_waits_s: Sequence[float] = LOOKUP_WAITS_S,
+    lists: Lists | None = None,
+    account: str = "",
     count_calls: Callable[[], int] | None = None,
 ) -> ImportReport:
-    """Load a CSV file into a list, or do `import_action` to each of its addresses.
+    """Load a source into a list, or do `import_action` to each of its addresses.
 
-    Each row is checked against the list's fields; the good ones go into a clean copy that the vendor fetches from
-    `stage`, the bad ones into a side file, to be mended and loaded again. The clean copy lives in a private temporary
-    directory and on the stage, and in neither when this returns or raises.
+    Each row is checked against the list's fields; the good ones go into parts that the vendor fetches from `stage`, the
+    bad ones into a side file, to be mended and loaded again. Parts are brought in side by side, as many as the list
+    takes at once. They lie in a private directory, and on the stage while they are imported; in neither when this
+    returns or raises, but for a load with a journal, whose parts stay beside it until they are in.
 
     Args:
         imports: The imports of the account.
         list_fields: The fields of its lists.
-        source: Path of a CSV, TSV or TXT file, or a `HostedFile`, which is sent unseen.
-        stage: Where the vendor fetches the clean copy; needed unless `source` is hosted.
+        source: What `open_source` takes: a path, paths, rows; or a `HostedFile`, which is sent unseen.
+        stage: Where the vendor fetches the parts; needed unless `source` is hosted. See `open_stage`.
         list_id: The list; None: the client's default.
         mapping: Column name → field name, for columns that are named otherwise than their field; None leaves one out.
         encoding: The source's encoding; None: UTF-8, or what its byte order mark says, which wins in any case.
@@ -89,84 +90,155 @@ async def run(
         dedupe: Send the first good row of each address only; later ones are counted as duplicates.
         side_file: Where bad rows go; None: beside the source, as ``<name>.rejected.csv``. An existing file is never
             overwritten: a number is added to the name, and the report has the path.
-        journal: Where the steps are recorded; None: nowhere that lasts.
+        journal: Where the steps are recorded, so that the same call goes on after a crash: a directory that is made,
+            True for one beside the source, or a `Journal`. None: nowhere that lasts.
+        packing: How parts are cut and packed; None: plain, in as many parts as keep the list busy.
+        password: What opens the source, if it is an encrypted ZIP archive.
+        neutralise_formulas: Put an apostrophe before text that a spreadsheet would take for a formula.
         progress: Called on the event loop as the load goes on.
-        interval_s: Seconds between two looks at the import; None: a cadence that grows with its age.
-        timeout_s: Seconds to wait for the end of the import after it is created; None: no limit.
+        interval_s: Seconds between two looks at an import; None: a cadence that grows with its age.
+        timeout_s: Seconds to wait for the end of an import after it is created; None: no limit.
         unknown_columns: ``drop`` columns that the list lacks (the report names them), or ``refuse`` the file.
         work_dir: Where the temporary directory is made; None: the system's place. It takes the size of the source.
         lookup_waits_s: Pauses before each look for an import that may or may not have been created.
+        lists: The lists of the account, for the number of imports that one takes at once; None: one.
+        account: What tells the account from others, for the journal; no secret.
         count_calls: Return how many API calls were made so far, for the report.
 
     Returns:
-        What became of every row. With no good row nothing is sent and `import_id` is None.
+        What became of every row. With no good row nothing is sent and `import_id` is None. A load that its journal
+        knows to be finished is not run again: its report is given again.
 
     Raises:
         CSVError: The source cannot be used; nothing was sent and no file is left.
-        StagingError: The clean copy could not be written or staged; nothing was sent.
-        ImportFailedError: The import ended with a status ≥ 90000; `report` tells the rest.
-        JobTimeoutError: It did not end within `timeout_s`; it goes on if it has fetched the file, and fails if not.
+        StagingError: A part could not be written or staged.
+        JournalError: The journal belongs to another load that has not ended, or another run holds it.
+        ImportFailedError: An import ended with a status ≥ 90000; `report` tells the rest, the other parts are in.
+        JobTimeoutError: One did not end within `timeout_s`; it goes on if it has fetched the file, and fails if not.
         OngageError: With `outcome` UNKNOWN: an import may exist; it was looked up and not found; the notes say more.
 
-    Cost: a call for the fields (or some), one to create, then those of `imports.watch`; lane BULK but for the first.
-    Repeat: nothing is sent twice; see `_create.py`.
+    Cost: a call for the fields (or some), one to create each part, then those of `imports.watch`; lane BULK but for the
+        first; one for the list's settings if there are several parts.
+    Repeat: nothing is sent twice; see `_create.py` and `_delivery.py`.
     Source: vendor page §4; advice on file names, removal and logs: §0, S0.
     """
-    load = _Load(
-        imports,
-        stage,
-        list_id,
-        journal if journal is not None else MemoryJournal(),
-        progress,
-        interval_s,
-        timeout_s,
-        lookup_waits_s,
-        count_calls,
-    )
-    request = {"import_action": import_action, "overwrite": overwrite, "ignore_empty": ignore_empty}
-    if isinstance(source, HostedFile):
-        if stage is not None or mapping is not None:
-            raise ConfigurationError("a HostedFile is sent as it is: stage= and mapping= have no effect on it")
-        return await load.hosted(source, request | {"csv_delimiter": delimiter or ",", "encoding": encoding or "UTF-8"})
-    if stage is None:
-        raise ConfigurationError("stage= is needed: where the vendor fetches the file, for instance a FileDrop")
-    path = Path(source)
-    load.tell("fields", 0, None, "fields")
-    recipe = Recipe(
-        rules=await _rules(list_fields, list_id),
+    order = Order(
+        source=source,
+        list_id=list_id,
         mapping=mapping,
         encoding=encoding,
         delimiter=delimiter,
+        overwrite=overwrite,
+        ignore_empty=ignore_empty,
+        import_action=import_action,
         dedupe=dedupe,
         unknown_columns=unknown_columns,
-        only_email=import_action != "add",
+        packing=packing or Packing(),
+        password=password,
+        neutralise_formulas=neutralise_formulas,
     )
-    load.tell("fields", len(recipe.rules), len(recipe.rules), "fields")
-    side = Path(side_file) if side_file is not None else path.with_name(f"{path.stem}.rejected.csv")
-    work = Path(work_dir) if work_dir is not None else None
-    return await load.local(path, side, recipe, request | {"csv_delimiter": ",", "encoding": "UTF-8"}, work)
+    load = _Load(
+        imports=imports,
+        stage=None if stage is None else open_stage(stage),
+        list_id=list_id,
+        desk=Desk(list_fields, lists, list_id),
+        journal=journal_of(journal, order.path),
+        progress=progress,
+        interval_s=interval_s,
+        timeout_s=timeout_s,
+        lookup_waits_s=lookup_waits_s,
+        count_calls=count_calls,
+    )
+    if isinstance(source, HostedFile):
+        if stage is not None or mapping is not None or load.journal.directory is not None:
+            raise ConfigurationError("a HostedFile is sent as it is: stage=, mapping= and journal= do not fit it")
+        sent = {"csv_delimiter": delimiter or ",", "encoding": encoding or "UTF-8"}
+        return await load.hosted(source, order.request(**sent))
+    side = Path(side_file) if side_file is not None else order.side_file()
+    return await load.local(order, side, account, Path(work_dir) if work_dir is not None else None)
 
 
-@define
+async def resume(
+    imports: Imports,
+    list_fields: ListFields,
+    journal: SqliteJournal,
+    *,
+    stage: Stage | str | PathLike[str],
+    progress: ProgressListener | None = None,
+    interval_s: float | None = None,
+    timeout_s: float | None = None,
+    lookup_waits_s: Sequence[float] = LOOKUP_WAITS_S,
+    lists: Lists | None = None,
+    account: str = "",
+    count_calls: Callable[[], int] | None = None,
+) -> ImportReport:
+    """Go on with a load from its journal alone; for arguments, returns and errors see `run`.
+
+    Raises:
+        JournalError: There is no such journal, it belongs to another account, or nothing was planned in it: the source
+            is needed then, so run the first command again.
+    """
+    if not journal.exists:
+        raise JournalError(f"there is no journal {journal.path.name}")
+    async with journal.held():
+        known, standing = await journal.identity(), Standing.of(await journal.lines())
+        if known is not None and not known.is_of(account=account):
+            raise JournalError(f"the journal {journal.path.name} belongs to another account")
+        if standing.plan is None:
+            raise JournalError(
+                f"the load of {journal.path.name} was stopped before its rows were checked, and nothing was sent: "
+                "run the first command again"
+            )
+        list_id = standing.plan["list_id"]
+        load = _Load(
+            imports=imports,
+            stage=open_stage(stage),
+            list_id=list_id,
+            desk=Desk(list_fields, lists, list_id),
+            journal=journal,
+            progress=progress,
+            interval_s=interval_s,
+            timeout_s=timeout_s,
+            lookup_waits_s=lookup_waits_s,
+            count_calls=count_calls,
+        )
+        return await load.bring(standing, journal.directory)
+
+
+def journal_of(journal: Journal | str | PathLike[str] | bool | None, source: Path | None) -> Journal:
+    """Return the journal that a caller means.
+
+    Args:
+        journal: A journal, its place, True for the place beside the source, or nothing.
+        source: Path of the source, if it has one.
+
+    Raises:
+        ConfigurationError: There is no place beside the source.
+    """
+    if journal is None or journal is False:
+        return MemoryJournal()
+    if journal is not True:
+        return SqliteJournal(journal) if isinstance(journal, str | PathLike) else journal
+    if source is None or "*" in source.name:
+        raise ConfigurationError("journal=True lies beside a file: for this source, pass a place as journal=")
+    return SqliteJournal.beside(source)
+
+
+@define(kw_only=True)
 class _Load:
-    """One load: what it works with, and what it has reached."""
+    """One load: what it works with."""
 
     imports: Imports
     stage: Stage | None
     list_id: int | None
+    desk: Desk
     journal: Journal
     progress: ProgressListener | None
     interval_s: float | None
     timeout_s: float | None
     lookup_waits_s: Sequence[float]
     count_calls: Callable[[], int] | None
-    tally: Tally | None = None
-    import_id: int | None = None
-    final: ImportSnapshot | None = None
-    fetches: tuple[Fetch, ...] | None = None
-    deleted: bool = False
-    may_exist: bool = False
-    _started_at: float = field(factory=anyio.current_time)
+    _started_at: float = field(factory=anyio.current_time, init=False)
     _calls_before: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -177,21 +249,141 @@ class _Load:
         if self.progress is not None:
             self.progress(Progress(phase, done, total, unit, detail))
 
-    async def local(
-        self, source: Path, side: Path, recipe: Recipe, request: dict[str, Any], work_dir: Path | None
-    ) -> ImportReport:
-        """Load a local file."""
-        async with private_directory(work_dir) as directory:
-            clean = directory / "clean.csv"
-            self.tally = tally = await check(Cleaner(source, clean, side, recipe), self.tell)
-            with no_side_file_unless(lambda: self.may_exist, tally):
-                await self.journal.record(
-                    "planned", source=mask(source.name), rows_read=tally.rows_read, rows_clean=tally.rows_clean
-                )
-                if tally.rows_clean and self.stage is not None:
-                    await self._send(self.stage, clean, request)
-        await self.journal.record("cleaned", file_deleted=self.deleted)
-        return self._end(source.name)
+    async def local(self, order: Order, side: Path, account: str, work_dir: Path | None) -> ImportReport:
+        """Load what can be read here."""
+        if self.stage is None:
+            raise ConfigurationError("stage= is needed: where the vendor fetches the file, for instance a FileDrop")
+        async with self.journal.held(), self._room(work_dir) as directory:
+            async with at_hand(order, work_dir, again=self._is_kept) as (order_at_hand, content):
+                standing = await self._standing(order_at_hand.identity(content, account))
+                tally = None if standing.plan else await self._plan(order_at_hand, standing, directory, side)
+            if tally is None or self._is_kept:
+                return await self.bring(standing, directory)
+            with no_side_file_unless(lambda: standing.may_have_sent, tally):
+                return await self.bring(standing, directory)
+
+    @property
+    def _is_kept(self) -> bool:
+        """The journal outlives this process, and with it the parts and the side file."""
+        return self.journal.directory is not None
+
+    @asynccontextmanager
+    async def _room(self, work_dir: Path | None) -> AsyncGenerator[Path]:
+        """Find a directory for the parts: the journal's, or one that goes with this run."""
+        if self.journal.directory is not None:
+            yield self.journal.directory
+        else:
+            async with private_directory(work_dir) as directory:
+                yield directory
+
+    async def _standing(self, identity: Identity) -> Standing:
+        """Ask the journal how far the load is."""
+        if self._is_kept:
+            return await claim(self.journal, identity)
+        await self.journal.start(identity)  # what a journal in memory knows of is gone with the run that wrote it
+        return Standing()
+
+    async def _plan(self, order: Order, standing: Standing, directory: Path, side: Path) -> Tally:
+        """Check the source into parts, and have both on the disk before the journal says so."""
+        await anyio.to_thread.run_sync(empty_directory, directory)
+        cleaner, tally = await prepare(
+            order, self.desk, directory, directory / SIDE_FILE if self._is_kept else side, self.tell
+        )
+        with no_side_file_unless(lambda: standing.plan is not None, tally):
+            place: Path | None = tally.side_file
+            if self._is_kept:
+                await anyio.to_thread.run_sync(sync_files, directory)
+                place = place and await self._place(side)
+            await self._record_plan(standing, self._plan_facts(order, cleaner.name, tally, place))
+        return tally
+
+    def _plan_facts(self, order: Order, source: str, tally: Tally, side_file: Path | None) -> dict[str, Any]:
+        return {
+            "source": mask(source),
+            "list_id": self.list_id,
+            "request": order.request(csv_delimiter=",", encoding="UTF-8"),
+            "rows_read": tally.rows_read,
+            "rows_clean": tally.rows_clean,
+            "duplicates": tally.duplicates,
+            "rejected": dict(tally.rejected),
+            "unknown_columns": [mask(name) for name in tally.unknown_columns],
+            "parts": [{**asdict(part), "path": part.path.name} for part in tally.parts],
+            "side_file": side_file and str(side_file),
+        }
+
+    async def _place(self, side: Path) -> Path:
+        return await anyio.to_thread.run_sync(free_name, side)
+
+    async def _record_plan(self, standing: Standing, facts: dict[str, Any]) -> None:
+        await self.journal.record("planned", **facts)
+        standing.take("planned", 0, facts)
+
+    async def _publish_side_file(self, standing: Standing, written: Path) -> None:
+        """Give it the place that the journal says; where somebody was faster, another one, once the journal knows."""
+        while standing.plan and standing.plan["side_file"] and await anyio.Path(written).exists():
+            place = Path(standing.plan["side_file"])
+            if await anyio.to_thread.run_sync(publish, written, place):
+                return
+            await self._record_plan(standing, {**standing.plan, "side_file": str(await self._place(place))})
+
+    async def bring(self, standing: Standing, directory: Path) -> ImportReport:
+        """Bring in all parts that are not in yet, as many at once as the list takes."""
+        assert standing.plan is not None and self.stage is not None  # noqa: S101, PT018 - both callers saw to it
+        await self._publish_side_file(standing, directory / SIDE_FILE)
+        parts = [Part(**{**facts, "path": directory / facts["path"]}) for facts in standing.plan["parts"]]
+        shares = Shares(self.tell, {part.number: part.rows for part in parts})
+        terms = Terms(
+            imports=self.imports,
+            stage=self.stage,
+            list_id=self.list_id,
+            request=standing.plan["request"],
+            journal=self.journal,
+            news=shares.take,
+            interval_s=self.interval_s,
+            timeout_s=self.timeout_s,
+            lookup_waits_s=self.lookup_waits_s,
+        )
+        deliveries = [Delivery(terms, part, standing.parts[part.number]) for part in parts]
+        shares.skip(each.part.number for each in deliveries if each.standing.is_done)
+        await self._bring_some([each for each in deliveries if not each.standing.is_done])
+        report = ImportReport.of(standing, elapsed_s=self._elapsed_s, calls=self._calls)
+        failed = [delivery for delivery in deliveries if delivery.standing.has_failed]
+        if self._is_kept and not failed:
+            await anyio.to_thread.run_sync(empty_directory, directory)
+        if failed:
+            raise failure(report, failed[0].final)
+        return report
+
+    async def _bring_some(self, waiting: Sequence[Delivery]) -> None:
+        """Bring parts in side by side; after an error, none is begun any more, and those under way are ended."""
+        errors: list[Exception] = []
+        queue = iter(waiting)
+
+        async def bring_one_by_one() -> None:
+            for delivery in queue:
+                try:
+                    await delivery.bring()
+                except Exception as error:  # noqa: BLE001 - raised below, when the others have ended
+                    errors.append(error)
+                if errors:
+                    return
+
+        if len(waiting) < 2:
+            await bring_one_by_one()
+        else:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(min(len(waiting), await self.desk.concurrent())):
+                    tasks.start_soon(bring_one_by_one)
+        if errors:
+            raise self._with_notes(errors)
+
+    def _with_notes(self, errors: Sequence[Exception]) -> Exception:
+        first, *others = errors
+        for other in others:
+            first.add_note(f"Another part: {type(other).__name__}: {other}")
+        if self._is_kept:
+            first.add_note("The journal knows how far the load is: the same command goes on from there.")
+        return first
 
     async def hosted(self, source: HostedFile, request: dict[str, Any]) -> ImportReport:
         """Load a file that is sent as it is; its name is not ours, so an uncertain import cannot be looked up by it."""
@@ -200,121 +392,34 @@ class _Load:
         created = await self.imports.create(file_url=source.url, list_id=self.list_id, **request)
         if not created.id:
             raise JobError("the answer names no import: find it among the imports of the list", job=created)
-        await self._process(created.id)
-        return self._end(source.name)
-
-    async def _send(self, stage: Stage, clean: Path, request: dict[str, Any]) -> None:
-        async with staging(stage, clean, self.tell) as place:
-            staged = place.file
-            await self.journal.record("staged", name=staged.name)
-            self.tell("create", 0, 1, "imports")
-            await self.journal.record("submitting", name=staged.name)
-            import_id = await self._create(stage, staged, request)
-            await self._process(import_id)
-        self.deleted = place.deleted
-        self.tell("settle", 0, 1, "files")
-        self.fetches = await stage.log(staged)
-        self.tell("settle", 1, 1, "files")
-
-    async def _create(self, stage: Stage, staged: StagedFile, request: dict[str, Any]) -> int:
-        self.may_exist = True
-        try:
-            return await create_once(
-                self.imports, stage, staged, request, list_id=self.list_id, waits_s=self.lookup_waits_s
-            )
-        except OngageError as error:
-            self.may_exist = error.outcome is Outcome.UNKNOWN
-            raise
-
-    async def _process(self, import_id: int) -> None:
-        self.import_id = import_id
         self.tell("create", 1, 1, "imports")
-        await self.journal.record("created", import_id=import_id)
-        try:
-            self.final = await self._follow(import_id)
-        except OngageError as error:
-            error.add_note(f"Import {import_id} was created, and goes on at the vendor's if it has fetched the file.")
-            raise
-        await self.journal.record("final", import_id=import_id, status=self.final.status)
-
-    async def _follow(self, import_id: int) -> ImportSnapshot:
-        last: ImportSnapshot | None = None
-        with anyio.move_on_after(self.timeout_s) as limit:
-            watched = self.imports.watch(import_id, interval_s=self.interval_s, just_created=True, list_id=self.list_id)
-            async with closing(watched) as snapshots:
-                async for last in snapshots:
-                    done = 100 if last.is_final else last.progress_pct or 0
-                    self.tell("process", done, 100, "%", last.status_desc or str(last.status))
-                    if last.is_final:
-                        return last
-        if limit.cancelled_caught:
-            raise JobTimeoutError(f"import {import_id} did not end within {self.timeout_s:g} s", job=_bare(last))
-        raise JobError(f"import {import_id} could not be followed to its end", job=_bare(last))
-
-    def _end(self, source: str) -> ImportReport:
-        report = self._report(source)
-        if self.final is not None and self.final.is_failed:
-            raise _failure(self.final, report, fetches=self.fetches)
+        await self.journal.record("created", import_id=created.id)
+        tell = lambda share, detail: self.tell("process", 100 * share, 100, "%", detail)  # noqa: E731
+        final = await follow(
+            self.imports, created.id, tell, list_id=self.list_id, interval_s=self.interval_s, timeout_s=self.timeout_s
+        )
+        await self.journal.record("final", import_id=created.id, status=int(final.status or 0))
+        vendor = VendorCounts.of(final)
+        report = ImportReport(
+            source=source.name,
+            rows_read=None,
+            rows_sent=None,
+            import_id=created.id,
+            status=int(final.status or 0),
+            status_desc=final.status_desc,
+            vendor=vendor,
+            differences=find_differences(None, vendor),
+            elapsed_s=self._elapsed_s,
+            calls=self._calls,
+        )
+        if final.is_failed:
+            raise failure(report, final)
         return report
 
-    def _report(self, source: str) -> ImportReport:
-        tally, final = self.tally, self.final
-        vendor = VendorCounts.of(final) if final else VendorCounts()
-        rows_sent = tally.rows_clean if tally else None
-        return ImportReport(
-            source=source,
-            rows_read=tally.rows_read if tally else None,
-            rows_sent=rows_sent,
-            rows_rejected=tally.rejected if tally else {},
-            duplicates=tally.duplicates if tally else 0,
-            side_file=tally.side_file if tally else None,
-            unknown_columns=tally.unknown_columns if tally else (),
-            import_id=self.import_id,
-            status=int(final.status) if final and final.status is not None else None,
-            status_desc=final.status_desc if final else None,
-            vendor=vendor,
-            differences=find_differences(rows_sent, vendor) if final else (),
-            elapsed_s=anyio.current_time() - self._started_at,
-            calls=self.count_calls() - self._calls_before if self.count_calls else None,
-            fetches=self.fetches or (),
-            file_deleted=self.deleted,
-        )
+    @property
+    def _elapsed_s(self) -> float:
+        return anyio.current_time() - self._started_at
 
-
-def _failure(final: ImportSnapshot, report: ImportReport, *, fetches: tuple[Fetch, ...] | None) -> ImportFailedError:
-    error = ImportFailedError(
-        f"import {final.id} ended with status {final.status} ({final.status_desc or 'no description'})",
-        status=int(final.status or 0),
-        job=_bare(final),
-        operation="imports.run",
-    )
-    error.report = report
-    if fetches == ():
-        error.add_note("Nobody asked for the file: can the vendor's servers reach the stage?")
-    refused = sorted({fetch.client for fetch in fetches or () if fetch.status == 404})
-    if refused:
-        error.add_note(f"Refused, being outside the allow-list: {', '.join(refused)}")
-    error.add_note(report.as_text())
-    return error
-
-
-def _bare(snapshot: Any) -> Any:
-    """Return it without the file's URL and with the vendor's words masked: errors are pickled, a URL may be a key."""
-    if not has(type(snapshot)):
-        return snapshot
-    words = {name: getattr(snapshot, name, None) for name in ("name", "status_desc", "status_info")}
-    masked: dict[str, Any] = {name: mask(text) for name, text in words.items() if text}
-    if (extra := getattr(snapshot, "extra", None)) is not None:
-        masked["extra"] = mask_deep(extra)
-    return evolve(snapshot, file_url=None, **masked)
-
-
-async def _rules(list_fields: ListFields, list_id: int | None) -> tuple[FieldRule, ...]:
-    async with closing(list_fields.each(list_id=list_id)) as found:
-        return tuple([_rule(item.name, item) async for item in found if item.name])
-
-
-def _rule(name: str, item: ListField) -> FieldRule:
-    """Take what can be checked of a field; one with a default is not demanded of a row (*assumed*)."""
-    mandatory = bool(item.mandatory) and item.default in (None, "")
-    return FieldRule(name, str(item.type or "string"), item.format, mandatory)
+    @property
+    def _calls(self) -> int | None:
+        return self.count_calls() - self._calls_before if self.count_calls else None

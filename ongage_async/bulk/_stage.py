@@ -1,12 +1,16 @@
-"""Put a file where the vendor can fetch it: the `Stage` protocol, and the two stages that need no server of ours.
+"""Put a file where the vendor can fetch it: the `Stage` protocol, and the stage that needs nothing but a directory.
 
 The vendor loads files by URL only (vendor page §4.2) and advises long random names, https, and deletion right after the
-import (§4, seed S0). A stage does these; `_run.py` asks it to. The stage that serves the file itself is `_filedrop.py`.
+import (§4, seed S0). A stage does these; `_run.py` asks it to. The stage that serves the file itself is `_filedrop.py`,
+the one that uploads it is `_store.py`; `_open.py` knows which one a user means.
 """
 
 import datetime as dt
 import ipaddress
 import shutil
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +22,10 @@ from attrs import field, frozen
 
 from ongage_async.errors import ConfigurationError, StagingError
 
-__all__ = ["Fetch", "HostedFile", "Stage", "StagedFile", "UrlStage", "require_https"]
+__all__ = ["Fetch", "HostedFile", "Stage", "StagedFile", "UrlStage", "done_or_undone", "is_loopback", "require_https"]
+
+UNDO_S = 10.0
+"""How long a cancelled caller waits until its work is undone; the thread finishes undoing even if that takes longer."""
 
 
 @frozen
@@ -28,10 +35,12 @@ class StagedFile:
     Attributes:
         name: Its random name.
         url: Where it is fetched. It opens the file to everyone who has it, so it is in no repr, log or report.
+        expires_at: When the URL dies, aware, UTC; None: it lives until the file is removed.
     """
 
     name: str
     url: str = field(repr=False)
+    expires_at: dt.datetime | None = None
 
 
 @frozen
@@ -84,8 +93,18 @@ class Stage(Protocol):
         """Return who fetched it so far, oldest first, also after `remove`; None where the stage cannot know."""
         ...
 
+    async def renew(self, staged: StagedFile) -> StagedFile:
+        """Return the same file with a URL that has its whole life before it; earlier URLs die at their own time.
 
-class UrlStage:
+        For a file that had to wait before its import was created. Unchanged where URLs do not expire.
+
+        Raises:
+            StagingError: No URL could be made.
+        """
+        return staged
+
+
+class UrlStage(Stage):
     """Copy the file into a directory that a web server of yours publishes.
 
     Args:
@@ -105,21 +124,19 @@ class UrlStage:
         """Copy the file; see `Stage.put`."""
         target = self._directory / name
         try:
-            await anyio.to_thread.run_sync(partial(_copy, path, target))
+            await done_or_undone(partial(_copy, path, target), partial(target.unlink, missing_ok=True))
         except OSError as error:
             raise StagingError(
                 f"the file could not be copied into the published directory: {error.strerror}"
             ) from error
-        except anyio.get_cancelled_exc_class():  # the copy ended in its thread, and nobody else knows of it
-            target.unlink(missing_ok=True)
-            raise
         return StagedFile(name, f"{self._base_url}/{quote(name)}")
 
     async def remove(self, staged: StagedFile) -> None:
-        """Delete the copy; see `Stage.remove`."""
+        """Delete the copy, also one that a killed program left half done; see `Stage.remove`."""
         target = self._directory / staged.name
         try:
-            await anyio.to_thread.run_sync(partial(target.unlink, missing_ok=True))
+            for path in (target, _unfinished(target)):
+                await anyio.to_thread.run_sync(partial(path.unlink, missing_ok=True))
         except OSError as error:
             raise StagingError(f"{staged.name} could not be deleted: {error.strerror}. Delete it") from error
 
@@ -151,6 +168,47 @@ class HostedFile:
         return urlsplit(self.url).path.rpartition("/")[2] or "hosted file"
 
 
+async def done_or_undone(
+    work: Callable[[], object], undo: Callable[[], object], stopped: threading.Event | None = None
+) -> None:
+    """Do blocking work in a worker thread. When it fails, or its caller is cancelled, all of it is undone.
+
+    A thread cannot be cancelled, and whoever waits for one can be cancelled at any time: asyncio's own cancellation
+    does not ask whether the wait is shielded. So the thread undoes its work itself when nobody waits for it any more.
+
+    Args:
+        work: What is done.
+        undo: The opposite; harmless when there is nothing to undo, and a second time.
+        stopped: Set when the caller is cancelled, for work that looks whether it should go on.
+    """
+    stopped = stopped or threading.Event()
+    begun, ended = threading.Event(), threading.Event()
+
+    def run() -> None:
+        begun.set()
+        try:
+            if not stopped.is_set():
+                work()
+            if stopped.is_set():
+                undo()
+        except BaseException:
+            with suppress(Exception):  # the first error is the one to tell
+                undo()
+            raise
+        finally:
+            ended.set()
+
+    try:
+        await anyio.to_thread.run_sync(run, abandon_on_cancel=True)
+    except anyio.get_cancelled_exc_class():
+        stopped.set()
+        if begun.is_set():  # else it never will be, or ends at once
+            with anyio.move_on_after(UNDO_S, shield=True), suppress(Exception):
+                await anyio.to_thread.run_sync(ended.wait, UNDO_S, abandon_on_cancel=True)
+                await anyio.to_thread.run_sync(undo, abandon_on_cancel=True)  # it may have ended just before
+        raise
+
+
 def require_https(url: str, setting: str, *, insecure: bool = False) -> str:
     """Return `url` if a file with addresses may travel over it.
 
@@ -160,7 +218,7 @@ def require_https(url: str, setting: str, *, insecure: bool = False) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(f'{setting} must be a full address like "https://files.example.com/ongage"')
-    if parts.scheme == "http" and not insecure and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not insecure and not is_loopback(parts.hostname):
         raise ConfigurationError(
             f"{setting} is plain http: the addresses in the file could be read on the way. Use https, "
             "or pass insecure=True if the way is safe"
@@ -168,7 +226,8 @@ def require_https(url: str, setting: str, *, insecure: bool = False) -> str:
     return url
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -179,7 +238,7 @@ def _is_loopback(host: str) -> bool:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy under the final name at the end only, readable for the web server."""
-    part = target.with_name(f".{target.name}.part")
+    part = _unfinished(target)
     try:
         shutil.copyfile(source, part)
         part.chmod(0o644)
@@ -187,3 +246,7 @@ def _copy(source: Path, target: Path) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _unfinished(target: Path) -> Path:
+    return target.with_name(f".{target.name}.part")

@@ -6,10 +6,13 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter, validators
 
 from ongage_async import __version__
+from ongage_async.cli._import_commands import app as imports
 
 __all__ = ["app"]
 
 app = App(name="ongage", help="Use the Ongage email platform under its limits.", version=__version__)
+
+app.command(imports)
 
 AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 
@@ -38,6 +41,28 @@ def demo(
     from ongage_async.cli._demo import run_demo
 
     return run_demo(rows, file, folder, quick=quick)
+
+
+@app.command
+def codegen(
+    *,
+    list_id: Annotated[int | None, Parameter(name="--list")] = None,
+    class_name: Annotated[str, Parameter(name="--class")] = "MyContact",
+) -> int:
+    """Write a class for the fields of a list to standard output: ``ongage codegen --list 123 > my_fields.py``.
+
+    The account is the one of ONGAGE_USERNAME, ONGAGE_PASSWORD and ONGAGE_ACCOUNT_CODE, or ONGAGE_API_KEY.
+
+    Parameters
+    ----------
+    list_id:
+        The list; ONGAGE_LIST_ID, else the account's default list, if left out.
+    class_name:
+        What the class is called.
+    """
+    from ongage_async.cli._codegen import run_codegen
+
+    return run_codegen(list_id, class_name)
 
 
 @app.command
@@ -79,3 +104,29 @@ def emulator(
         host, port, calls=calls, parallel=parallel, per_s=per_s, window=window, rows_per_s=rows_per_s, as_json=json
     )
     return 0
+
+
+@app.command
+def s3_policy(
+    *,
+    bucket: str,
+    cidr: Annotated[list[str], Parameter(negative="")],
+    prefix: str = "",
+    partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws",
+) -> int:
+    """Print the policy of a bucket from which only given networks fetch staged files: ``--cidr 203.0.113.0/24``.
+
+    Parameters
+    ----------
+    bucket:
+        Its name.
+    cidr:
+        A network that may fetch; repeat it for each. The vendor's support names theirs.
+    prefix:
+        The part of the bucket that the policy is about, as in s3://bucket/prefix.
+    partition:
+        The part of the world that the bucket is in.
+    """
+    from ongage_async.cli._policy import run_policy
+
+    return run_policy(bucket, cidr, prefix=prefix, partition=partition)

@@ -6,11 +6,12 @@ The same number of rows gives the same file.
 import csv
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from ongage_async.bulk._csv import Source
 from ongage_async.bulk._fields import is_email_column
+from ongage_async.bulk._sources import open_source
 
 __all__ = ["FIELDS", "fields_for", "write_contacts"]
 
@@ -46,7 +47,7 @@ ONE_MISTAKE_IN = 250
 
 def fields_for(path: Path) -> list[dict[str, Any]]:
     """Return fields for a list that takes every column of somebody's own file."""
-    with Source(path) as source:
+    with closing(open_source(path)) as source:
         names = [name.strip() for name in source.header]
     others = [name for name in names if name and not is_email_column(name)]
     return [FIELDS[0]] + [

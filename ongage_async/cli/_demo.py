@@ -1,7 +1,11 @@
-"""``ongage demo``: the main job on a real file, against an emulator in a process of its own, for somebody to watch."""
+"""``ongage demo``: the main job on a real file, against an emulator in a process of its own, for somebody to watch.
+
+It is planned, begun, killed in the middle on purpose, and goes on.
+"""
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
@@ -9,32 +13,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.to_thread
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ongage_async import Credentials, ImportFailedError, Lane, OngageClient, OngageError
-from ongage_async.bulk import FileDrop, ImportReport
-from ongage_async.bulk import Progress as Step
+from ongage_async.bulk import FileDrop, ImportReport, Pace, Packing, SqliteJournal
 from ongage_async.cli._contacts_file import FIELDS, fields_for, write_contacts
+from ongage_async.cli._import import status_of, status_text
+from ongage_async.cli._progress import Bars
 
 if TYPE_CHECKING:
     from ongage_async.governor import GovernorStatistics
 
 __all__ = ["run_demo"]
 
-WATCHABLE_ROWS_PER_S = 15_000
-_PHASES = {
-    "fields": "Fields of the list",
-    "check": "Check rows",
-    "stage": "Put the file in the drop",
-    "create": "Create the import",
-    "process": "Ongage imports",
-    "settle": "Clean up",
-}
+WATCHABLE_ROWS_PER_S = 10_000
+PARTS = 4
+MOST_WAIT_S = 30.0
+"""How long the first run may take until there is something to interrupt."""
 
 
 def run_demo(rows: int, file: Path | None, folder: Path, *, quick: bool) -> int:
@@ -48,7 +48,7 @@ def run_demo(rows: int, file: Path | None, folder: Path, *, quick: bool) -> int:
     except OngageError as error:
         console.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
     except KeyboardInterrupt:
-        console.print("Interrupted: the staged file is gone, and nothing is left behind.")
+        console.print("Interrupted: the staged files are gone.")
         return 130
     return 1
 
@@ -76,19 +76,74 @@ def _emulator(rows_per_s: float | None) -> Iterator[dict[str, Any]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
         try:
             assert process.stdout is not None  # noqa: S101 - asked for above
-            yield json.loads(process.stdout.readline())
+            yield json.loads(process.stdout.readline()) | {"rows_per_s": rows_per_s}
         finally:
             process.terminate()
 
 
 async def _load(console: Console, facts: dict[str, Any], file: Path, fields: Sequence[Mapping[str, Any]]) -> int:
     credentials = Credentials(facts["username"], facts["password"], facts["account_code"])
+    journal = SqliteJournal.beside(file)
+    if journal.exists:
+        await journal.delete()  # of an earlier demo, whose account is gone
     async with OngageClient(credentials, base_url=facts["url"]) as ongage, FileDrop.serve() as drop:
         mine = await ongage.lists.create("Demo", "sending", fields=fields)
+        pace = Pace(rows_per_s=facts["rows_per_s"] or 200_000)
+        packing = await anyio.to_thread.run_sync(_in_parts, file)
+        plan = await ongage.imports.plan(file, list_id=mine.id, packing=packing, pace=pace, interval_s=0.5)
+        console.print(f"\n[bold]The plan[/]\n{escape(plan.as_text())}\n")
+        await _run_and_kill(console, facts, file, mine.id, journal, packing)
+        console.print("\n[bold]The same load again, in another process: it goes on[/]")
         view = _View()
         async with _drawn(console, view, ongage):
-            report = await ongage.imports.run(file, stage=drop, list_id=mine.id, progress=view.step, interval_s=0.5)
+            report = await ongage.imports.run(
+                file, stage=drop, list_id=mine.id, journal=True, packing=packing, progress=view.step, interval_s=0.5
+            )
         return await _judge(console, ongage, mine.id, report)
+
+
+def _in_parts(file: Path) -> Packing:
+    """Cut the file into some parts, so that there is a middle to be interrupted in."""
+    with file.open("rb") as lines:
+        return Packing(part_rows=max(1, sum(1 for _ in lines) // PARTS))
+
+
+async def _run_and_kill(
+    console: Console, facts: dict[str, Any], file: Path, list_id: int, journal: SqliteJournal, packing: Packing
+) -> None:
+    """Run ``ongage import run`` in a process of its own, and end that without a warning once an import is under way."""
+    words = ["import", "run", str(file), "--list", str(list_id), "--part-rows", str(packing.part_rows)]
+    console.print(f"[bold]$ ongage {escape(' '.join(words))}[/]")
+    command = [sys.executable, "-c", "from ongage_async.cli import main; main()", *words]
+    async with await anyio.open_process(command, stdout=subprocess.DEVNULL, stderr=None, env=_as(facts)) as process:
+        with anyio.move_on_after(MOST_WAIT_S):
+            while process.returncode is None and not await _has_begun(journal):  # noqa: ASYNC110 - another process
+                await anyio.sleep(0.05)
+            await anyio.sleep(0.5)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    console.show_cursor()
+    if process.returncode == 0:
+        console.print("It was too quick to be interrupted.")
+        return
+    console.print("\n[bold red]kill -9[/], in the middle. What the journal knows:")
+    console.print(status_text(await status_of(journal)), markup=False)
+
+
+async def _has_begun(journal: SqliteJournal) -> bool:
+    """Say whether an import was created."""
+    return journal.exists and any(line.step == "created" for line in await journal.lines())
+
+
+def _as(facts: dict[str, Any]) -> dict[str, str]:
+    """Return an environment in which ``ongage`` uses the emulated account."""
+    mine = {
+        "ONGAGE_USERNAME": facts["username"],
+        "ONGAGE_PASSWORD": facts["password"],
+        "ONGAGE_ACCOUNT_CODE": facts["account_code"],
+        "ONGAGE_BASE_URL": facts["url"],
+    }
+    return {name: value for name, value in os.environ.items() if not name.startswith("ONGAGE_")} | mine
 
 
 @contextlib.asynccontextmanager
@@ -121,28 +176,16 @@ async def _judge(console: Console, ongage: OngageClient, list_id: int, report: I
     return 0 if true else 1
 
 
-class _View:
+class _View(Bars):
     """A bar per phase, and the governor's state below."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.statistics: GovernorStatistics | None = None
-        self._bars = Progress(
-            TextColumn("{task.description:<26}"), BarColumn(40), TextColumn("{task.fields[count]}"), TimeElapsedColumn()
-        )
-        self._tasks: dict[str, TaskID] = {}
-
-    def step(self, step: Step) -> None:
-        """Take the news of a load."""
-        if step.phase not in self._tasks:
-            self._tasks[step.phase] = self._bars.add_task(_PHASES[step.phase], total=step.total, count="")
-        done = step.total is not None and step.done >= step.total
-        count = f"{step.done:,.0f} {step.unit}" + (f" of {step.total:,.0f}" if step.total and not done else "")
-        count = step.detail or count
-        self._bars.update(self._tasks[step.phase], completed=step.done, total=step.total, count=count)
 
     def draw(self) -> Group:
         """Return what to show now."""
-        return Group(self._bars, Panel(self._budget(), title="Governor", width=78))
+        return Group(self.view, Panel(self._budget(), title="Governor", width=78))
 
     def _budget(self) -> Table:
         table = Table.grid(padding=(0, 2))

@@ -26,10 +26,11 @@ def clean(tmp_path):
 
 
 def sort(root, data, rules=RULES, name="source.csv", **options):
-    source, target = root / name, root / "clean.csv"
+    source = root / name
     source.write_bytes(data)
-    target.unlink(missing_ok=True)
-    cleaner = Cleaner(source, target, source.with_suffix(".rejected.csv"), Recipe(tuple(rules), **options))
+    for part in root.glob("part-*"):
+        part.unlink()
+    cleaner = Cleaner(source, root, source.with_suffix(".rejected.csv"), Recipe(tuple(rules), **options))
     try:
         cleaner.open()
         while cleaner.step():
@@ -38,7 +39,8 @@ def sort(root, data, rules=RULES, name="source.csv", **options):
     finally:
         cleaner.close()
     tally = cleaner.tally()
-    return tally, records(target), records(tally.side_file, delimiter) if tally.side_file else []
+    good = records(tally.parts[0].path) if tally.parts else [[]]
+    return tally, good, records(tally.side_file, delimiter) if tally.side_file else []
 
 
 def records(path, delimiter=","):
@@ -168,20 +170,20 @@ def test_an_earlier_side_file_is_never_overwritten(clean, tmp_path):
 
 
 def test_files_with_addresses_are_for_their_owner_only(clean, tmp_path):
-    tally, _, _ = clean(b"email\nnobody\n")
+    tally, _, _ = clean(b"email\nnobody\na@b.co\n")
     assert tally.side_file.stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "clean.csv").stat().st_mode & 0o777 == 0o600
+    assert tally.parts[0].path.stat().st_mode & 0o777 == 0o600
 
 
 def test_without_bad_rows_there_is_no_side_file(clean, tmp_path):
     tally, _, _ = clean(b"email\na@b.co\n")
     assert tally.side_file is None
-    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["clean.csv", "source.csv"]
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["part-0001.csv", "source.csv"]
 
 
 def test_a_discarded_run_leaves_nothing(tmp_path):
     (tmp_path / "source.csv").write_bytes(b"email\nnobody\n" + b"a@b.co\n" * 5000 + b"\xff\n")
-    cleaner = Cleaner(tmp_path / "source.csv", tmp_path / "clean.csv", tmp_path / "side.csv", Recipe(RULES))
+    cleaner = Cleaner(tmp_path / "source.csv", tmp_path, tmp_path / "side.csv", Recipe(RULES))
     cleaner.open()
     with pytest.raises(CSVError, match="row 5003"):
         cleaner.step(lambda: False)
@@ -191,7 +193,7 @@ def test_a_discarded_run_leaves_nothing(tmp_path):
 
 def test_what_is_closed_from_another_thread_waits_for_the_step_and_ends_the_rest(tmp_path):
     (tmp_path / "source.csv").write_bytes(b"email\n" + b"a@b.co\n" * 50_000)
-    cleaner = Cleaner(tmp_path / "source.csv", tmp_path / "clean.csv", tmp_path / "side.csv", Recipe(RULES))
+    cleaner = Cleaner(tmp_path / "source.csv", tmp_path, tmp_path / "side.csv", Recipe(RULES))
     cleaner.open()
     started = threading.Event()
 
@@ -205,14 +207,15 @@ def test_what_is_closed_from_another_thread_waits_for_the_step_and_ends_the_rest
     cleaner.discard()
     thread.join()
     assert cleaner.step() is False
-    assert not (tmp_path / "clean.csv").exists()
+    assert not (tmp_path / "part-0001.csv").exists()
 
 
 def test_a_full_disk_is_an_error_of_ours(tmp_path):
     (tmp_path / "source.csv").write_bytes(b"email\na@b.co\n")
-    cleaner = Cleaner(tmp_path / "source.csv", tmp_path / "no" / "clean.csv", tmp_path / "side.csv", Recipe(RULES))
+    cleaner = Cleaner(tmp_path / "source.csv", tmp_path / "no", tmp_path / "side.csv", Recipe(RULES))
+    cleaner.open()
     with pytest.raises(StagingError, match="No such file"):
-        cleaner.open()
+        cleaner.step()
     cleaner.discard()
 
 
@@ -240,3 +243,27 @@ def test_every_record_lands_exactly_once(tmp_path_factory, rows, dedupe):
     stripped.subtract(Counter(tuple(row) for row in good[1:]))
     assert min(stripped.values(), default=0) >= 0
     assert sum(stripped.values()) == tally.duplicates
+
+
+def test_formulas_are_neutralised_in_the_side_file_and_counted_in_the_parts(clean):
+    """The side file is what people open in a spreadsheet."""
+    data = b"email,name,age\n=1+1,=2+2,x\na@b.co,=3+3,-5\n"
+    tally, good, bad = clean(data, neutralise_formulas=True)
+    assert (good[1:], bad[1][2:], tally.neutralised) == ([["a@b.co", "'=3+3", "-5"]], ["'=1+1", "'=2+2", "x"], 1)
+    tally, _, bad = clean(data)
+    assert (bad[1][2:], tally.neutralised) == (["=1+1", "=2+2", "x"], 0)
+
+
+def test_the_mapping_that_was_found_is_told(clean):
+    tally, _, _ = clean(b"E-Mail, NAME ,shoe\na@b.co,Ann,42\n")
+    assert tally.mapping == (("E-Mail", "email"), ("NAME", "name"))
+
+
+def test_an_unclosed_quote_beside_a_nul_byte_is_told_once(clean):
+    tally, _, _ = clean(b'email,name\na@b.co,"An\0n\n')
+    assert tally.rejected == {"a quote is never closed": 1}
+
+
+def test_rejected_rows_keep_the_order_of_the_source(clean):
+    _, _, bad = clean(b"email,name\nnobody,x\na@b.co\nnobody,y\nb@b.co,1,2\n")
+    assert [row[0] for row in bad[1:]] == ["2", "3", "4", "5"]

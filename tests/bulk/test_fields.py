@@ -1,8 +1,10 @@
 """What a list accepts: addresses, numbers, dates, columns."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from ongage_async.bulk._fields import FieldRule, is_email, plan_columns, value_test
+from ongage_async.bulk._fields import FieldRule, are_emails, is_email, neutralised, plan_columns, value_test
 from ongage_async.errors import ConfigurationError, CSVError
 
 RULES = (
@@ -55,6 +57,16 @@ def test_addresses_that_people_have_pass(address):
 )
 def test_what_is_no_address_fails(text):
     assert not is_email(text)
+
+
+PIECES = st.lists(st.sampled_from([*"aZ0.@-_+=ü ,\n\r\u200b", "b.co", "@b.co", "a@b.co"]), max_size=6).map("".join)
+
+
+@example(texts=["a@b.co\na@b.co"])
+@given(texts=st.lists(PIECES | st.just("x" * 250 + "@b.co"), max_size=4))
+def test_many_addresses_are_judged_as_each_of_them(texts):
+    """The quick look at all of them lets nothing pass that the look at one does not."""
+    assert are_emails(texts) == all(map(is_email, texts))
 
 
 DAYS = {
@@ -186,3 +198,31 @@ def test_an_action_on_addresses_sends_nothing_else():
 def test_the_columns_of_a_side_file_are_passed_over():
     plan = plan_columns(["ongage_row", "ongage_reason", "email"], RULES, unknown="refuse")
     assert (plan.own, plan.sent, plan.unknown) == ((0, 1), ((2, "email"),), ())
+
+
+def test_names_are_matched_without_their_joints_and_shown():
+    plan = plan_columns(["E-Mail Address", "First Name", "AGE", "birth-day"], RULES)
+    assert plan.sent == ((0, "email"), (1, "first_name"), (2, "age"), (3, "birthday"))
+
+
+def test_a_column_that_looks_like_a_field_gives_way_to_the_one_that_is():
+    plan = plan_columns(["email", "First Name", "first_name"], RULES)
+    assert (plan.sent, plan.unknown) == (((0, "email"), (2, "first_name")), ("First Name",))
+
+
+def test_two_columns_that_look_like_one_field_are_not_guessed():
+    assert plan_columns(["email", "First Name", "first-name"], RULES).unknown == ("First Name", "first-name")
+
+
+def test_a_column_that_is_mapped_away_is_not_guessed():
+    assert plan_columns(["email", "First Name"], RULES, mapping={"First Name": None}).sent == ((0, "email"),)
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+cmd|' /C calc'!A0", "-1+1", "@SUM(A1)", "＝1"])
+def test_formulas_are_neutralised(cell):
+    assert neutralised([cell]) == [f"'{cell}"]
+
+
+@pytest.mark.parametrize("cell", ["", "a=b", "-5", "+33.5", "'=1", "x@y.co"])
+def test_what_is_no_formula_stays(cell):
+    assert neutralised([cell]) == [cell]

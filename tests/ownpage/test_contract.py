@@ -77,9 +77,9 @@ g@doe.fr;no
 
 
 def test_values_are_checked_and_written_as_the_vendor_wants_them(tmp_path: Path):
-    source, clean, side = tmp_path / "s.csv", tmp_path / "clean.csv", tmp_path / "side.csv"
+    source, clean, side = tmp_path / "s.csv", tmp_path / "part-0001.csv", tmp_path / "side.csv"
     source.write_text(SOURCE)
-    cleaner = Cleaner(source, clean, side, Recipe(rules=(), planner=plan_file))
+    cleaner = Cleaner(source, tmp_path, side, Recipe(rules=(), planner=plan_file))
     cleaner.open()
     while cleaner.step():
         pass

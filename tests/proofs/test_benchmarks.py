@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ["guarantee", "grants", "sharing", "first_call", "scale"]
+NAMES = ["guarantee", "grants", "sharing", "first_call", "scale", "start", "many"]
 
 
 @pytest.mark.timeout(180)
