@@ -83,7 +83,8 @@ UNUSABLE: dict[str, tuple[bytes, str]] = {
     "blank": (b"\n\n \n", "empty|header|email"),
     "no email column": (b"name,country\nAnn,Chile\n", "email"),
     "wrong encoding": ("email,name\na@doe.com,Zoë\n".encode("cp1252"), "UTF-8|encoding"),
-    "not text": (b"PK\x03\x04\x00\x00\xff\xfe\x00", "UTF-8|encoding|email"),
+    "not text": (b"\x89PNG\r\n\x1a\n\x00\xff\xfe\x00", "UTF-8|encoding|email"),
+    "a damaged archive": (b"PK\x03\x04\x00\x00\xff\xfe\x00", "damaged or unusual ZIP"),
 }
 
 
