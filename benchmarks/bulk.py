@@ -101,8 +101,8 @@ def _polars(source: Path, folder: Path) -> Callable[[], None]:
 
 
 def _ours(source: Path, folder: Path) -> Callable[[], None]:
-    clean, fields = import_module("ongage_async.bulk._clean"), import_module("ongage_async.bulk._fields")
-    packing = import_module("ongage_async.bulk._parts").Packing(part_rows=200_000, zip=True)
+    clean, fields = import_module("ongage_async.bulk.check._clean"), import_module("ongage_async.bulk._fields")
+    packing = import_module("ongage_async.bulk.check._parts").Packing(part_rows=200_000, zip=True)
     rule = fields.FieldRule
     rules = (rule("first_name"), rule("age", "numeric"), rule("birthday", "date", "dd/mm/yyyy"), rule("city"))
 

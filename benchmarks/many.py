@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.report import median_and_spread
 from ongage_async import ApiKey, Governor, Limits, OngageClient
-from ongage_async.bulk._many import Choices, Many
+from ongage_async.bulk.many._many import Choices, Many
 from ongage_async.emulator import Emulator, Step, virtual_time
 from ongage_async.models import ContactsReport, MutationResult, NewContact
 from ongage_async.models.outcomes import report

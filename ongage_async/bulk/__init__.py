@@ -9,42 +9,42 @@ import typing as _typing
 from ongage_async import _lazy
 
 if _typing.TYPE_CHECKING:
-    from ongage_async.bulk._coalesce import Coalesced
     from ongage_async.bulk._fields import FieldRule
-    from ongage_async.bulk._filedrop import FileDrop
-    from ongage_async.bulk._forecast import Forecast, Pace
-    from ongage_async.bulk._journal import Entry, Journal, MemoryJournal
-    from ongage_async.bulk._many import Many
-    from ongage_async.bulk._many_report import ManyReport
-    from ongage_async.bulk._open import open_stage
-    from ongage_async.bulk._parts import Packing
-    from ongage_async.bulk._plan import Plan, plan
     from ongage_async.bulk._ports import Progress
-    from ongage_async.bulk._prepare import Order
-    from ongage_async.bulk._report import ImportReport, PartReport, VendorCounts
-    from ongage_async.bulk._run import resume, run
-    from ongage_async.bulk._sqlite_journal import SqliteJournal
-    from ongage_async.bulk._stage import Fetch, HostedFile, Stage, StagedFile, UrlStage
+    from ongage_async.bulk.check._parts import Packing
+    from ongage_async.bulk.load._forecast import Forecast, Pace
+    from ongage_async.bulk.load._journal import Entry, Journal, MemoryJournal
+    from ongage_async.bulk.load._plan import Plan, plan
+    from ongage_async.bulk.load._prepare import Order
+    from ongage_async.bulk.load._report import ImportReport, PartReport, VendorCounts
+    from ongage_async.bulk.load._run import resume, run
+    from ongage_async.bulk.load._sqlite_journal import SqliteJournal
+    from ongage_async.bulk.many._coalesce import Coalesced
+    from ongage_async.bulk.many._many import Many
+    from ongage_async.bulk.many._many_report import ManyReport
+    from ongage_async.bulk.stages._filedrop import FileDrop
+    from ongage_async.bulk.stages._open import open_stage
+    from ongage_async.bulk.stages._stage import Fetch, HostedFile, Stage, StagedFile, UrlStage
 else:
     __getattr__, __dir__ = _lazy.lazily(
         __name__,
         {
-            "_coalesce": "Coalesced",
+            "many._coalesce": "Coalesced",
             "_fields": "FieldRule",
-            "_filedrop": "FileDrop",
-            "_forecast": "Forecast Pace",
-            "_journal": "Entry Journal MemoryJournal",
-            "_many": "Many",
-            "_many_report": "ManyReport",
-            "_open": "open_stage",
-            "_parts": "Packing",
-            "_plan": "Plan plan",
+            "stages._filedrop": "FileDrop",
+            "load._forecast": "Forecast Pace",
+            "load._journal": "Entry Journal MemoryJournal",
+            "many._many": "Many",
+            "many._many_report": "ManyReport",
+            "stages._open": "open_stage",
+            "check._parts": "Packing",
+            "load._plan": "Plan plan",
             "_ports": "Progress",
-            "_prepare": "Order",
-            "_report": "ImportReport PartReport VendorCounts",
-            "_run": "resume run",
-            "_sqlite_journal": "SqliteJournal",
-            "_stage": "Fetch HostedFile Stage StagedFile UrlStage",
+            "load._prepare": "Order",
+            "load._report": "ImportReport PartReport VendorCounts",
+            "load._run": "resume run",
+            "load._sqlite_journal": "SqliteJournal",
+            "stages._stage": "Fetch HostedFile Stage StagedFile UrlStage",
         },
     )
 

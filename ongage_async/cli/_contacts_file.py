@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ongage_async.bulk._fields import is_email_column
-from ongage_async.bulk._sources import open_source
+from ongage_async.bulk.sources._sources import open_source
 
 __all__ = ["FIELDS", "fields_for", "write_contacts"]
 

@@ -26,7 +26,7 @@ from ongage_async import (
     StagingError,
 )
 from ongage_async.bulk import FileDrop, ImportReport, Packing, SqliteJournal, Stage, open_stage
-from ongage_async.bulk._journal import Standing
+from ongage_async.bulk.load._journal import Standing
 from ongage_async.cli._progress import shown
 
 __all__ = [

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from ongage_async.bulk._policy import bucket_policy, policy_text
+from ongage_async.bulk.stages._policy import bucket_policy, policy_text
 from ongage_async.errors import ConfigurationError
 
 __all__ = ["run_policy"]

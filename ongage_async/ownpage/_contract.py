@@ -1,7 +1,7 @@
 """What Ownpage wants of a file: which columns, named how, with which values. Pure.
 
 Source: vendor page §5 and seed S4: ``email`` (mandatory), ``subscribed``, ``unsubscribed_cause``, ``guid``, ``data_*``.
-`bulk/_clean.py` runs the plan made here over the rows.
+`bulk/check/_clean.py` runs the plan made here over the rows.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Load one file the whole way: count → check → stage → create → process → settle → report.
 
-`files.run` is the caller. The steps that every load goes are `bulk/_passage.py`'s; what is peculiar here is the end:
+`files.run` is the caller. The steps that every load goes are `bulk/load/`'s; what is peculiar here is the end:
 the vendor says nothing about a file after it took it (vendor page §5, unknown), so the load waits until the file was
 fetched and the list's counts stand still, and reads the list on request.
 """
@@ -17,9 +17,9 @@ import anyio.to_thread
 from attrs import define, field
 
 from ongage_async.bulk import Fetch, HostedFile, Stage
-from ongage_async.bulk._clean import Cleaner, Recipe, Tally
-from ongage_async.bulk._passage import Staging, check, no_side_file_unless, private_directory, staging
 from ongage_async.bulk._ports import Phase, Progress, ProgressListener, closing
+from ongage_async.bulk.check._clean import Cleaner, Recipe, Tally
+from ongage_async.bulk.load._passage import Staging, check, no_side_file_unless, private_directory, staging
 from ongage_async.errors import JobTimeoutError, OngageError, Outcome
 from ongage_async.models.ownpage import OwnpageFile, Subscriber, SubscriberCounts
 from ongage_async.ownpage._report import FileReport

@@ -11,7 +11,7 @@ from typing import Any, Self
 import anyio
 from attrs import define, field, frozen
 
-from ongage_async.bulk._window import END, Rows, Window
+from ongage_async.bulk.many._window import END, Rows, Window
 from ongage_async.errors import (
     AuthenticationError,
     BulkError,

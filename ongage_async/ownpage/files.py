@@ -17,8 +17,8 @@ from ongage_async import _jobs
 from ongage_async._engine import Pour
 from ongage_async._operation import Answer, ListIn, Operation, Repeat
 from ongage_async.bulk import HostedFile, Stage
-from ongage_async.bulk._clean import Recipe
 from ongage_async.bulk._ports import ProgressListener
+from ongage_async.bulk.check._clean import Recipe
 from ongage_async.config import Lane
 from ongage_async.errors import ConfigurationError, InvalidInputError, JobTimeoutError
 from ongage_async.models._converter import OnDrift

@@ -1,7 +1,6 @@
 """Many contacts: streams of rows, and single rows of many tasks, by few calls. Source: vendor page §3.3.
 
-The calls themselves are `contacts.py`'s; how rows are cut into them, and what becomes of each, is `bulk/_many.py` and
-`bulk/_coalesce.py`.
+The calls themselves are `contacts.py`'s; how rows are cut into them, and what becomes of each, is `bulk/many/`.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
@@ -12,11 +11,11 @@ from typing import Any, Protocol, cast
 import attrs
 
 from ongage_async._operation import Answer, Caller, Operation
-from ongage_async.bulk._batches import MOST_BYTES, MOST_ROWS, SPARE_CALLS
-from ongage_async.bulk._coalesce import Coalesced
 from ongage_async.bulk._fields import is_email
-from ongage_async.bulk._many import Choices, Many
 from ongage_async.bulk._ports import closing
+from ongage_async.bulk.many._batches import MOST_BYTES, MOST_ROWS, SPARE_CALLS
+from ongage_async.bulk.many._coalesce import Coalesced
+from ongage_async.bulk.many._many import Choices, Many
 from ongage_async.config import Lane
 from ongage_async.errors import InvalidInputError
 from ongage_async.models import (
@@ -332,7 +331,7 @@ def _is_table(rows: Any) -> bool:
 
 async def _opened(source: Any, **options: Any) -> AsyncGenerator[Any]:
     """Open a table when its first row is asked for; what reads files is imported then, and not before."""
-    from ongage_async.bulk import _sources
+    from ongage_async.bulk.sources import _sources
 
     async with closing(_sources.rows_of(source, **options)) as rows:
         async for row in rows:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ongage_async import Credentials, Limits, OngageClient, RetryPolicy
-from ongage_async.bulk._row_journal import RowJournal
+from ongage_async.bulk.many._row_journal import RowJournal
 
 
 def rows(count: int) -> Iterator[dict[str, Any]]:

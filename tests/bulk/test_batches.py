@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ongage_async.bulk._batches import BatchSize, SpareCalls, suspects
+from ongage_async.bulk.many._batches import BatchSize, SpareCalls, suspects
 
 
 def test_it_begins_with_what_the_vendor_advises_and_grows_to_the_most():

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ongage_async.bulk._clean import Cleaner, Recipe, dedupe_key
 from ongage_async.bulk._fields import FieldRule
+from ongage_async.bulk.check._clean import Cleaner, Recipe, dedupe_key
 from ongage_async.errors import CSVError, StagingError
 
 RULES = (FieldRule("name"), FieldRule("age", "numeric"), FieldRule("day", "date", "yyyy-mm-dd"))

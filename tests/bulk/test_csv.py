@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ongage_async.bulk._csv import CSVSource, find_delimiter, find_encoding
-from ongage_async.bulk._streams import ByteStream, open_bytes
+from ongage_async.bulk.sources._csv import CSVSource, find_delimiter, find_encoding
+from ongage_async.bulk.sources._streams import ByteStream, open_bytes
 from ongage_async.errors import ConfigurationError, CSVError
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ongage_async.bulk import _duplicates
-from ongage_async.bulk._duplicates import Sieve
+from ongage_async.bulk.check import _duplicates
+from ongage_async.bulk.check._duplicates import Sieve
 
 
 def sift(root, keys, chunk=3):

@@ -163,7 +163,7 @@ async def test_a_client_outside_the_allow_list_with_the_right_path_is_in_the_log
 
 
 async def test_the_log_is_kept_after_removal_and_bounded(file, monkeypatch):
-    monkeypatch.setattr("ongage_async.bulk._filedrop.LOGGED_FETCHES", 3)
+    monkeypatch.setattr("ongage_async.bulk.stages._filedrop.LOGGED_FETCHES", 3)
     drop = FileDrop("https://files.example")
     staged = await drop.put(file, NAME)
     await answers(drop, [staged.url] * 5, "HEAD")

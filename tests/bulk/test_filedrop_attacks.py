@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ongage_async.bulk import FileDrop, StagedFile
-from ongage_async.bulk._filedrop import _asked_part
+from ongage_async.bulk.stages._filedrop import _asked_part
 from ongage_async.errors import StagingError
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ongage_async.bulk import MemoryJournal, SqliteJournal
-from ongage_async.bulk._journal import Identity, Standing, claim
+from ongage_async.bulk.load._journal import Identity, Standing, claim
 from ongage_async.errors import ConfigurationError, JournalError
 
 pytestmark = pytest.mark.anyio
@@ -169,7 +169,7 @@ async def test_a_line_is_on_the_disk_when_record_returns(tmp_path, monkeypatch):
         base.set_trace_callback(seen.append)
         return base
 
-    monkeypatch.setattr("ongage_async.bulk._sqlite_journal.sqlite3.connect", connecting)
+    monkeypatch.setattr("ongage_async.bulk.load._sqlite_journal.sqlite3.connect", connecting)
     journal = SqliteJournal(tmp_path / "j")
     async with journal.held():
         seen.clear()

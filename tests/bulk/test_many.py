@@ -28,7 +28,7 @@ from ongage_async import (
     ServerError,
 )
 from ongage_async.bulk import ManyReport
-from ongage_async.bulk._row_journal import RowJournal
+from ongage_async.bulk.many._row_journal import RowJournal
 from ongage_async.emulator import Emulator, Fault
 from ongage_async.models import Contact, NewContact, RowKind, RowOutcome
 from tests.bulk import streams

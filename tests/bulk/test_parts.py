@@ -11,9 +11,9 @@ import pyzipper
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ongage_async.bulk import _parts
-from ongage_async.bulk._parts import Block, Packing, PartWriter
 from ongage_async.bulk._zip import ZipWriter
+from ongage_async.bulk.check import _parts
+from ongage_async.bulk.check._parts import Block, Packing, PartWriter
 from ongage_async.errors import ConfigurationError
 
 HEADER = ["email", "name"]

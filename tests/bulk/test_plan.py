@@ -8,7 +8,7 @@ import pytest
 from attrs import define
 
 from ongage_async.bulk import Fetch, Order, Pace, Packing, StagedFile, plan, run
-from ongage_async.bulk._forecast import foretell_calls, foretell_imports
+from ongage_async.bulk.load._forecast import foretell_calls, foretell_imports
 from ongage_async.emulator import Emulator
 from tests.support import client_of
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ongage_async.bulk._policy import bucket_policy, policy_text
+from ongage_async.bulk.stages._policy import bucket_policy, policy_text
 from ongage_async.cli._policy import run_policy
 from ongage_async.errors import ConfigurationError
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ongage_async.bulk import ImportReport, VendorCounts
-from ongage_async.bulk._report import find_differences
+from ongage_async.bulk.load._report import find_differences
 
 
 @pytest.mark.parametrize(

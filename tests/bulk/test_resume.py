@@ -8,7 +8,7 @@ import pytest
 from attrs import define, evolve, field
 
 from ongage_async.bulk import Packing, SqliteJournal, StagedFile, resume, run
-from ongage_async.bulk._journal import Standing
+from ongage_async.bulk.load._journal import Standing
 from ongage_async.errors import (
     ConfigurationError,
     ConnectionLostError,

@@ -17,10 +17,10 @@ import anyio
 import polars
 import pytest
 
-from ongage_async.bulk._clean import Cleaner, Recipe
 from ongage_async.bulk._fields import FieldRule
-from ongage_async.bulk._rows import UnfitError, as_text
-from ongage_async.bulk._sources import BadRow, RowSource, fingerprint, open_source, rows_of, spool
+from ongage_async.bulk.check._clean import Cleaner, Recipe
+from ongage_async.bulk.sources._rows import UnfitError, as_text
+from ongage_async.bulk.sources._sources import BadRow, RowSource, fingerprint, open_source, rows_of, spool
 from ongage_async.errors import ConfigurationError, CSVError, InvalidInputError, StagingError
 from ongage_async.models import Contact, NewContact
 

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from ongage_async.bulk import FileDrop, HostedFile, StagedFile, UrlStage, open_stage
-from ongage_async.bulk._stage import done_or_undone
+from ongage_async.bulk.stages._stage import done_or_undone
 from ongage_async.errors import ConfigurationError, StagingError
 from tests.bulk.s3_server import S3Server
 from tests.bulk.stage_exam import PLACES, Place
@@ -248,7 +248,7 @@ def test_what_cannot_be_meant_is_refused_with_advice(where: Any, settings: dict[
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delitem(sys.modules, "ongage_async.bulk._store", raising=False)
+    monkeypatch.delitem(sys.modules, "ongage_async.bulk.stages._store", raising=False)
     monkeypatch.setitem(sys.modules, "obstore", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'ongage-async\[stores\]'"):
         open_stage("s3://bucket/prefix")

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ongage_async.bulk import Stage, StagedFile, open_stage
-from ongage_async.bulk import _store as store_module
+from ongage_async.bulk.stages import _store as store_module
 from ongage_async.errors import ConfigurationError, StagingError
 from tests.bulk.s3_server import KEYS, S3Server
 

@@ -21,9 +21,9 @@ from attrs import field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ongage_async.bulk._clean import Cleaner, Recipe
 from ongage_async.bulk._fields import FieldRule
 from ongage_async.bulk._zip import ZipWriter
+from ongage_async.bulk.check._clean import Cleaner, Recipe
 from ongage_async.errors import CSVError
 
 RULES = (FieldRule("name"), FieldRule("age", "numeric"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ongage_async import ConfigurationError, CSVError
-from ongage_async.bulk._clean import Cleaner, Recipe
+from ongage_async.bulk.check._clean import Cleaner, Recipe
 from ongage_async.ownpage._contract import plan_file
 
 

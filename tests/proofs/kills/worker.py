@@ -79,7 +79,7 @@ def warm_up() -> None:
         import_module(f"uvicorn.{name}")
     for name in ("imports", "lists", "list_fields"):
         import_module(f"ongage_async.resources.{name}")
-    for name in ("httpcore", "certifi", "ongage_async.bulk._serve"):
+    for name in ("httpcore", "certifi", "ongage_async.bulk.stages._serve"):
         import_module(name)
 
 

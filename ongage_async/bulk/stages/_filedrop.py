@@ -22,7 +22,7 @@ from urllib.parse import quote
 import anyio
 from attrs import define, field
 
-from ongage_async.bulk._stage import Fetch, Stage, StagedFile, require_https
+from ongage_async.bulk.stages._stage import Fetch, Stage, StagedFile, require_https
 from ongage_async.errors import ConfigurationError, StagingError
 
 __all__ = ["FileDrop"]
@@ -102,7 +102,7 @@ class FileDrop(Stage):
             ConfigurationError: uvicorn is not installed, or `public_url` is missing or not https.
             StagingError: The address cannot be listened on.
         """
-        from ongage_async.bulk._serve import served  # it is built on this module
+        from ongage_async.bulk.stages._serve import served  # it is built on this module
 
         return served(cls, host, port, public_url, allow=allow, proxies=tuple(proxies), insecure=insecure)
 

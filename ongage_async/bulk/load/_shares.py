@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from attrs import define, field
 
-from ongage_async.bulk._passage import Tell
 from ongage_async.bulk._ports import Phase
+from ongage_async.bulk.load._passage import Tell
 
 __all__ = ["Shares"]
 

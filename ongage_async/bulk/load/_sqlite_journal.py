@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import anyio
 import anyio.to_thread
 
-from ongage_async.bulk._journal import Entry, Identity, Step
+from ongage_async.bulk.load._journal import Entry, Identity, Step
 from ongage_async.errors import ConfigurationError, JournalError
 
 __all__ = ["SUFFIX", "SqliteJournal", "empty_directory", "sync_files"]

@@ -21,10 +21,10 @@ from typing import IO, Any, Self
 import anyio
 import anyio.to_thread
 
-from ongage_async.bulk._arrow import is_arrow, open_arrow
-from ongage_async.bulk._rows import TypedSource, Unfit, UnfitError, as_mapping, as_text
-from ongage_async.bulk._rowsource import RowSource
-from ongage_async.bulk._streams import STDIN, paths_of
+from ongage_async.bulk.sources._arrow import is_arrow, open_arrow
+from ongage_async.bulk.sources._rows import TypedSource, Unfit, UnfitError, as_mapping, as_text
+from ongage_async.bulk.sources._rowsource import RowSource
+from ongage_async.bulk.sources._streams import STDIN, paths_of
 from ongage_async.errors import CSVError, StagingError
 
 __all__ = ["is_spooled", "open_spooled", "spool"]

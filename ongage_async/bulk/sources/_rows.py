@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import frozen
 
-from ongage_async.bulk._rowsource import Chunk
+from ongage_async.bulk.sources._rowsource import Chunk
 from ongage_async.models import NewContact
 
 __all__ = ["TypedSource", "Unfit", "UnfitError", "as_mapping", "as_text", "open_mappings"]

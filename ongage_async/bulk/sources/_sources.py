@@ -13,15 +13,15 @@ from typing import Any, cast
 import anyio
 import anyio.to_thread
 
-from ongage_async.bulk._arrow import is_arrow, open_arrow, open_parquet
-from ongage_async.bulk._chain import ChainedSource
-from ongage_async.bulk._csv import CSVSource
 from ongage_async.bulk._fields import name_columns, wrong_width
 from ongage_async.bulk._ports import closing
-from ongage_async.bulk._rows import open_mappings
-from ongage_async.bulk._rowsource import RowSource
-from ongage_async.bulk._spool import is_spooled, open_spooled, spool
-from ongage_async.bulk._streams import STDIN, open_bytes, paths_of
+from ongage_async.bulk.sources._arrow import is_arrow, open_arrow, open_parquet
+from ongage_async.bulk.sources._chain import ChainedSource
+from ongage_async.bulk.sources._csv import CSVSource
+from ongage_async.bulk.sources._rows import open_mappings
+from ongage_async.bulk.sources._rowsource import RowSource
+from ongage_async.bulk.sources._spool import is_spooled, open_spooled, spool
+from ongage_async.bulk.sources._streams import STDIN, open_bytes, paths_of
 from ongage_async.errors import ConfigurationError, CSVError
 
 __all__ = ["BadRow", "RowSource", "fingerprint", "open_source", "paths_of", "rows_of", "spool"]

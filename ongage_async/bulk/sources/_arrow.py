@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ongage_async.bulk._rows import TypedSource
+from ongage_async.bulk.sources._rows import TypedSource
 from ongage_async.errors import ConfigurationError, CSVError
 
 __all__ = ["is_arrow", "open_arrow", "open_parquet"]

@@ -16,7 +16,7 @@ from pathlib import Path
 from struct import Struct
 from typing import IO
 
-from ongage_async.bulk._parts import Block
+from ongage_async.bulk.check._parts import Block
 
 __all__ = ["MEMORY_KEYS", "Sieve"]
 

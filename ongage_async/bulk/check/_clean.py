@@ -21,7 +21,6 @@ from typing import Any, TextIO
 
 from attrs import field, frozen
 
-from ongage_async.bulk._duplicates import Sieve
 from ongage_async.bulk._fields import (
     OWN_COLUMNS,
     ColumnPlan,
@@ -34,9 +33,10 @@ from ongage_async.bulk._fields import (
     plan_columns,
     wrong_width,
 )
-from ongage_async.bulk._parts import Block, Packing, Part, PartWriter
-from ongage_async.bulk._rowsource import Chunk, RowSource
-from ongage_async.bulk._sources import open_source
+from ongage_async.bulk.check._duplicates import Sieve
+from ongage_async.bulk.check._parts import Block, Packing, Part, PartWriter
+from ongage_async.bulk.sources._rowsource import Chunk, RowSource
+from ongage_async.bulk.sources._sources import open_source
 from ongage_async.errors import ConfigurationError, CSVError, StagingError
 
 __all__ = ["Cleaner", "Recipe", "Tally", "dedupe_key"]

@@ -12,9 +12,9 @@ from typing import Any
 
 from attrs import field, fields, frozen
 
-from ongage_async.bulk._journal import FAILED_FROM, PartStanding, Standing
 from ongage_async.bulk._ports import ImportSnapshot
-from ongage_async.bulk._stage import Fetch
+from ongage_async.bulk.load._journal import FAILED_FROM, PartStanding, Standing
+from ongage_async.bulk.stages._stage import Fetch
 from ongage_async.errors import mask
 
 __all__ = ["ImportReport", "PartReport", "VendorCounts", "fetch_as_dict", "find_differences"]

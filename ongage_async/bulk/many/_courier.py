@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 from attrs import define, evolve, field, frozen
 
-from ongage_async.bulk._batches import BatchSize, SpareCalls, suspects
+from ongage_async.bulk.many._batches import BatchSize, SpareCalls, suspects
 from ongage_async.errors import (
     APIError,
     AuthenticationError,

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import TypeVar
 
-from ongage_async.bulk._rowsource import Chunk
-from ongage_async.bulk._streams import ByteStream, UnreadableError, refuse_strangers
+from ongage_async.bulk.sources._rowsource import Chunk
+from ongage_async.bulk.sources._streams import ByteStream, UnreadableError, refuse_strangers
 from ongage_async.errors import ConfigurationError, CSVError
 
 T = TypeVar("T")

@@ -15,21 +15,21 @@ import anyio
 import anyio.to_thread
 from attrs import asdict, define, field
 
-from ongage_async.bulk._clean import Tally
-from ongage_async.bulk._create import LOOKUP_WAITS_S
-from ongage_async.bulk._delivery import Delivery, Terms, failure, follow
 from ongage_async.bulk._fields import UnknownColumns
-from ongage_async.bulk._journal import Identity, Journal, MemoryJournal, Standing, claim
-from ongage_async.bulk._open import open_stage
-from ongage_async.bulk._parts import Packing, Part
-from ongage_async.bulk._passage import no_side_file_unless, private_directory
 from ongage_async.bulk._ports import Imports, ListFields, Lists, Phase, Progress, ProgressListener
-from ongage_async.bulk._prepare import Desk, Order, at_hand, prepare
-from ongage_async.bulk._report import ImportReport, VendorCounts, find_differences
-from ongage_async.bulk._shares import Shares
-from ongage_async.bulk._side_file import free_name, publish
-from ongage_async.bulk._sqlite_journal import SqliteJournal, empty_directory, sync_files
-from ongage_async.bulk._stage import HostedFile, Stage
+from ongage_async.bulk.check._clean import Tally
+from ongage_async.bulk.check._parts import Packing, Part
+from ongage_async.bulk.check._side_file import free_name, publish
+from ongage_async.bulk.load._create import LOOKUP_WAITS_S
+from ongage_async.bulk.load._delivery import Delivery, Terms, failure, follow
+from ongage_async.bulk.load._journal import Identity, Journal, MemoryJournal, Standing, claim
+from ongage_async.bulk.load._passage import no_side_file_unless, private_directory
+from ongage_async.bulk.load._prepare import Desk, Order, at_hand, prepare
+from ongage_async.bulk.load._report import ImportReport, VendorCounts, find_differences
+from ongage_async.bulk.load._shares import Shares
+from ongage_async.bulk.load._sqlite_journal import SqliteJournal, empty_directory, sync_files
+from ongage_async.bulk.stages._open import open_stage
+from ongage_async.bulk.stages._stage import HostedFile, Stage
 from ongage_async.errors import ConfigurationError, JobError, JournalError, mask
 
 __all__ = ["journal_of", "resume", "run"]

@@ -22,13 +22,13 @@ from typing import Any, Protocol
 import anyio
 from attrs import define, evolve, frozen, has
 
-from ongage_async.bulk._create import create_once, find_import, look_for
-from ongage_async.bulk._journal import Journal, PartStanding, Step
-from ongage_async.bulk._parts import Part
-from ongage_async.bulk._passage import random_name, removing
 from ongage_async.bulk._ports import Imports, ImportSnapshot, Phase, closing
-from ongage_async.bulk._report import ImportReport, VendorCounts, fetch_as_dict
-from ongage_async.bulk._stage import Stage, StagedFile
+from ongage_async.bulk.check._parts import Part
+from ongage_async.bulk.load._create import create_once, find_import, look_for
+from ongage_async.bulk.load._journal import Journal, PartStanding, Step
+from ongage_async.bulk.load._passage import random_name, removing
+from ongage_async.bulk.load._report import ImportReport, VendorCounts, fetch_as_dict
+from ongage_async.bulk.stages._stage import Stage, StagedFile
 from ongage_async.errors import ImportFailedError, JobError, JobTimeoutError, OngageError, Outcome, mask, mask_deep
 
 __all__ = ["Delivery", "News", "Terms", "failure", "follow"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ongage_async.bulk._stage import HostedFile, Stage, UrlStage
+from ongage_async.bulk.stages._stage import HostedFile, Stage, UrlStage
 from ongage_async.errors import ConfigurationError
 
 __all__ = ["open_stage"]
@@ -106,7 +106,7 @@ def _scheme(where: str) -> tuple[str, str]:
 
 def _object_stage(url: str, settings: dict[str, Any], insecure: bool) -> Stage:
     try:
-        from ongage_async.bulk._store import ObjectStage
+        from ongage_async.bulk.stages._store import ObjectStage
     except ModuleNotFoundError as error:
         if error.name != "obstore":
             raise

@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 
 from ongage_async.bulk._ports import Imports, ImportSnapshot, closing
-from ongage_async.bulk._stage import Stage, StagedFile
+from ongage_async.bulk.stages._stage import Stage, StagedFile
 from ongage_async.errors import DecodeError, OngageError, Outcome
 
 __all__ = ["LOOKUP_WAITS_S", "create_once", "find_import", "look_for"]

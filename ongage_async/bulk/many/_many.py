@@ -16,15 +16,15 @@ import anyio
 import anyio.to_thread
 from attrs import define, field, frozen
 
-from ongage_async.bulk._batches import MOST_BYTES, MOST_ROWS, SPARE_CALLS, BatchSize, SpareCalls
-from ongage_async.bulk._courier import Courier, Entry, Order, Send, Settled, Turn
-from ongage_async.bulk._many_report import ManyReport, SideFile, Tally
-from ongage_async.bulk._window import END, Rows, Window
+from ongage_async.bulk.many._batches import MOST_BYTES, MOST_ROWS, SPARE_CALLS, BatchSize, SpareCalls
+from ongage_async.bulk.many._courier import Courier, Entry, Order, Send, Settled, Turn
+from ongage_async.bulk.many._many_report import ManyReport, SideFile, Tally
+from ongage_async.bulk.many._window import END, Rows, Window
 from ongage_async.errors import BulkError, InvalidInputError, JournalError, OngageError
 from ongage_async.models import NewContact, RowKind, RowOutcome
 
 if TYPE_CHECKING:
-    from ongage_async.bulk._row_journal import RowJournal, Span
+    from ongage_async.bulk.many._row_journal import RowJournal, Span
 
 __all__ = ["Choices", "Many", "Read"]
 
@@ -382,7 +382,7 @@ class Many:
 
 
 def _journal(path: Path, purpose: str) -> "RowJournal":
-    from ongage_async.bulk._row_journal import RowJournal  # and with it sqlite3, which most programs do not need
+    from ongage_async.bulk.many._row_journal import RowJournal  # and with it sqlite3, which most programs do not need
 
     return RowJournal(path, purpose)
 

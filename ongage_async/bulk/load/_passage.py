@@ -17,9 +17,9 @@ import anyio
 import anyio.to_thread
 from attrs import define
 
-from ongage_async.bulk._clean import Cleaner, Tally
 from ongage_async.bulk._ports import Phase
-from ongage_async.bulk._stage import Stage, StagedFile
+from ongage_async.bulk.check._clean import Cleaner, Tally
+from ongage_async.bulk.stages._stage import Stage, StagedFile
 from ongage_async.errors import ConfigurationError, OngageError
 
 __all__ = [

@@ -22,7 +22,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from ongage_async.bulk._stage import UNDO_S, Fetch, Stage, StagedFile, done_or_undone, require_https
+from ongage_async.bulk.stages._stage import UNDO_S, Fetch, Stage, StagedFile, done_or_undone, require_https
 from ongage_async.errors import ConfigurationError, StagingError, mask
 
 __all__ = ["LONGEST_LIFE_S", "STORES", "ObjectStage"]

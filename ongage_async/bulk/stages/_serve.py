@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import anyio
 import anyio.to_thread
 
-from ongage_async.bulk._filedrop import FileDrop
+from ongage_async.bulk.stages._filedrop import FileDrop
 from ongage_async.errors import ConfigurationError, StagingError
 
 __all__ = ["served"]

@@ -13,11 +13,11 @@ from typing import Any, Literal, Protocol
 import anyio
 from attrs import asdict, field, frozen
 
-from ongage_async.bulk._clean import Tally
-from ongage_async.bulk._forecast import CONTACTS_PER_CALL, Forecast, Pace, foretell_calls, foretell_imports
-from ongage_async.bulk._passage import private_directory
 from ongage_async.bulk._ports import ListFields, Lists, Phase, Progress, ProgressListener
-from ongage_async.bulk._prepare import Desk, Order, at_hand, prepare
+from ongage_async.bulk.check._clean import Tally
+from ongage_async.bulk.load._forecast import CONTACTS_PER_CALL, Forecast, Pace, foretell_calls, foretell_imports
+from ongage_async.bulk.load._passage import private_directory
+from ongage_async.bulk.load._prepare import Desk, Order, at_hand, prepare
 from ongage_async.config import Lane
 from ongage_async.errors import mask
 

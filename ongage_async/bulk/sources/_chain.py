@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ongage_async.bulk._rowsource import Chunk, RowSource
+from ongage_async.bulk.sources._rowsource import Chunk, RowSource
 from ongage_async.errors import CSVError
 
 __all__ = ["ChainedSource"]

@@ -11,8 +11,8 @@ import anyio
 from attrs import define, field
 
 from ongage_async._tasks import Yard
-from ongage_async.bulk._batches import BatchSize, SpareCalls
-from ongage_async.bulk._courier import Courier, Entry, Order, Send, Settled, Turn, Verdict
+from ongage_async.bulk.many._batches import BatchSize, SpareCalls
+from ongage_async.bulk.many._courier import Courier, Entry, Order, Send, Settled, Turn, Verdict
 from ongage_async.errors import ConfigurationError, InvalidInputError, copied
 from ongage_async.models import ContactRow, NewContact, RowOutcome
 

@@ -14,14 +14,14 @@ import anyio
 import anyio.to_thread
 from attrs import define, evolve, field, frozen
 
-from ongage_async.bulk._clean import Cleaner, Recipe, Tally
 from ongage_async.bulk._fields import FieldRule, UnknownColumns
-from ongage_async.bulk._journal import Identity
-from ongage_async.bulk._parts import Packing
-from ongage_async.bulk._passage import Tell, check, private_directory
 from ongage_async.bulk._ports import ListField, ListFields, Lists, closing
-from ongage_async.bulk._sources import fingerprint
-from ongage_async.bulk._spool import spool
+from ongage_async.bulk.check._clean import Cleaner, Recipe, Tally
+from ongage_async.bulk.check._parts import Packing
+from ongage_async.bulk.load._journal import Identity
+from ongage_async.bulk.load._passage import Tell, check, private_directory
+from ongage_async.bulk.sources._sources import fingerprint
+from ongage_async.bulk.sources._spool import spool
 from ongage_async.errors import NotFoundError, PermissionDeniedError
 
 __all__ = ["Desk", "Order", "at_hand", "prepare"]

@@ -1,0 +1,1 @@
+"""Sort the rows of a source into clean parts, a side file and duplicates."""

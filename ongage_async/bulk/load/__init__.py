@@ -1,0 +1,1 @@
+"""Load a source by imports: plan, run, journal, resume, report."""

@@ -1,0 +1,1 @@
+"""Read rows wherever they are: files, archives, the standard input, Python values, data frames."""

@@ -1,0 +1,1 @@
+"""Put files where the vendor can fetch them, and take them away again."""
