@@ -36,11 +36,12 @@ contracts: $(VENV)/.dev ## who may import whom
 tests: $(VENV)/.dev ## the tests, without the slow proofs
 	$(BIN)/python -m pytest -m "not proof" -n 2 -q
 
-proof: $(VENV)/.dev ## the slow proofs: load, cancellation
-	$(BIN)/python -m pytest -m "proof and not fleet" -q -s
-
-fleet: $(VENV)/.dev ## the slow proofs of shared budgets: many processes, kills, outages, simulation
+proof: $(VENV)/.dev ## the slow proofs: load, cancellation, kills; then fleets, which need the machine to themselves
+	$(BIN)/python -m pytest -m "proof and not fleet" -n 2 -q
 	$(BIN)/python -m pytest -m "proof and fleet" -q -s -ra
+
+fleet: $(VENV)/.dev ## the proofs of shared budgets in full length: a thousand seeds, ten days
+	PROOF_SEEDS=1000 PROOF_DAYS=10 $(BIN)/python -m pytest -m "proof and fleet" -q -s -ra
 
 bench: $(VENV)/.bench ## benchmarks; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
