@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bulk, first_call, grants, guarantee, many, scale, sharing, start
+from benchmarks import bulk, first_call, grants, guarantee, many, memory, quota, scale, sharing, start
 from benchmarks.page import write_page
 from benchmarks.report import DOCS, RESULTS, save
 
@@ -21,7 +21,9 @@ BENCHMARKS: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "first_call": first_call.run,
     "scale": scale.run,
     "bulk": bulk.run,
+    "memory": memory.run,
     "many": many.run,
+    "quota": quota.run,
     "start": start.run,
 }
 

@@ -175,7 +175,7 @@ KILLED = {
 def versions() -> dict[str, str]:
     """Return the versions of all that is measured and installed."""
     found = {}
-    names = ["anyio", "httpx", "aiolimiter", "pyrate-limiter", "throttled-py", "limits", "redis"]
+    names = ["anyio", "httpx", "aiolimiter", "pyrate-limiter", "throttled-py", "limits", "redis", "orjson", "polars"]
     for name in names:
         with suppress(PackageNotFoundError):
             found[name] = version(name)

@@ -1,18 +1,22 @@
-"""What many rows cost: CPU of batches beside a plain loop that makes their JSON, and calls of the quota each way."""
+"""From a CSV file to checked batches of JSON: what `contacts.upsert_many` does, and what the csv module does alone.
+
+Each run is a process of its own, taken in turns, so that its peak of memory is its own. What the batches then cost the
+account is measured by `quota.py`.
+"""
 
 import asyncio
+import csv
+import importlib.util
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from benchmarks.report import median_and_spread
-from ongage_async import ApiKey, Governor, Limits, OngageClient
-from ongage_async.bulk.many._many import Choices, Many
-from ongage_async.emulator import Emulator, Step, virtual_time
-from ongage_async.models import ContactsReport, MutationResult, NewContact
-from ongage_async.models.outcomes import report
+from benchmarks.apart import Work, contend, figures_of, measure
+from benchmarks.contacts_csv import write_contacts
 
 __all__ = ["run"]
 
@@ -20,97 +24,103 @@ PER_CALL = 100
 
 
 def run(*, tiny: bool) -> list[dict[str, Any]]:
-    """Measure batches of JSON per second in turns, then count calls in virtual time."""
-    count, rounds = (1_000, 1) if tiny else (50_000, 5)
-    roads: dict[str, Callable[[int], None]] = {"plain loop, json.dumps": _plain(json.dumps), "upsert_many": _ours}
-    if (orjson := _orjson()) is not None:
-        roads["plain loop, orjson"] = _plain(orjson)
-    measured: dict[str, list[float]] = {name: [] for name in roads}
-    for _ in range(rounds):
-        for name, road in roads.items():
-            began = time.perf_counter()
-            road(count)
-            measured[name].append(count / PER_CALL / (time.perf_counter() - began))
-    rows = [
-        {"what": f"{name}, batches of {PER_CALL} rows", "batches a second": median_and_spread(figures)}
-        for name, figures in measured.items()
-    ]
-    return [*rows, *virtual_time.run(_calls, tiny)]
+    """Measure all of them in turns, and ours again with few rows and with many."""
+    rows, rounds = (5_000, 1) if tiny else (300_000, 5)
+    names = [name for name in CONTENDERS if importlib.util.find_spec("orjson") or "orjson" not in name]
+    measured: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    with tempfile.TemporaryDirectory() as folder:
+        source = write_contacts(Path(folder), rows)
+        for _ in range(rounds):
+            for name, runs in measured.items():
+                runs.append(measure("benchmarks.many", name, rows, source))
+        table = [{"CSV to JSON": name, "rows": rows, **figures_of(runs)} for name, runs in measured.items()]
+        for many in (1_000, 10_000) if tiny else (10_000, 3_000_000):
+            source = write_contacts(Path(folder), many)
+            figures = measure("benchmarks.many", WHOLE, many, source)
+            table.append({"CSV to JSON": WHOLE, "rows": many, **figures_of([figures])})
+    return table
 
 
-def _rows(count: int) -> Iterator[dict[str, Any]]:
-    return ({"email": f"c{n}@doe.com", "first_name": "Ann", "country": "Chile", "product_id": n} for n in range(count))
+def _plain(source: Path, dumps: Callable[[Any], bytes]) -> Work:
+    def work() -> None:
+        with source.open(encoding="utf-8", newline="") as text:
+            rows = csv.reader(text)
+            names, batch = next(rows)[1:], []
+            for email, *cells in rows:
+                batch.append({"email": email, "overwrite": True, "fields": dict(zip(names, cells, strict=True))})
+                if len(batch) == PER_CALL:
+                    dumps(batch)
+                    batch = []
+
+    return work
 
 
-def _orjson() -> Callable[[Any], Any] | None:
-    try:
-        import orjson
-    except ImportError:
-        return None
-    return orjson.dumps
+def _json(source: Path) -> Work:
+    return _plain(source, lambda batch: json.dumps(batch, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def _plain(dumps: Callable[[Any], Any]) -> Callable[[int], None]:
-    def road(count: int) -> None:
-        batch: list[dict[str, Any]] = []
-        for row in _rows(count):
-            email = row.pop("email")
-            batch.append({"email": email, "overwrite": True, "fields": row})
-            if len(batch) == PER_CALL:
-                dumps(batch)
-                batch = []
-
-    return road
+def _orjson(source: Path) -> Work:
+    return _plain(source, import_module("orjson").dumps)
 
 
-def _ours(count: int) -> None:
-    """All that `upsert_many` does but for the network: check, merge, cut, encode, tell the answer row by row, count."""
+def _batches(source: Path) -> Work:
+    """Read, check, merge, cut into calls, make their JSON; the answers are ready before they are asked for."""
+    window = import_module("ongage_async.bulk.many._window")
+    many, models = import_module("ongage_async.bulk.many._many"), import_module("ongage_async.models")
+    resource = import_module("ongage_async.resources._contacts_many")
+    outcomes = import_module("ongage_async.models.outcomes")
 
-    async def send(contacts: Sequence[NewContact]) -> ContactsReport:
-        json.dumps([contact.to_wire(overwrite=True) for contact in contacts], ensure_ascii=False).encode()
-        ids = {str(contact.email): "0" * 24 for contact in contacts}
-        return report(contacts, MutationResult(rows=len(ids), success=len(ids), created=len(ids), created_emails=ids))
+    def answer(rows: int) -> Any:
+        contacts = [models.NewContact(f"a{number}@doe.com") for number in range(rows)]
+        return outcomes.report(contacts, models.MutationResult(rows=rows, success=rows, created=rows))
 
-    from ongage_async.resources._contacts_many import _contact
+    answers = [answer(rows) for rows in range(PER_CALL + 1)]
 
-    async def main() -> None:
-        choices = Choices(per_call=PER_CALL)
-        done = await Many(_rows(count), send, operation="many", read=_contact, repeatable=True, choices=choices)
-        assert done.is_complete
+    async def send(contacts: Sequence[Any]) -> Any:
+        body = [contact.to_wire(overwrite=True) for contact in contacts]
+        json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return answers[len(contacts)]
 
-    asyncio.run(main())
+    async def load() -> None:
+        pieces = window.Pieces(resource._opened(source))
+        read, choices = resource._contact_of_table, many.Choices(per_call=PER_CALL)
+        done = await many.Many(pieces, send, operation="many", read=read, repeatable=True, choices=choices)
+        assert done.is_complete, done.as_text()
+
+    return lambda: asyncio.run(load())
 
 
-async def _calls(tiny: bool) -> list[dict[str, Any]]:
-    """Count the calls that reach the emulator."""
-    many, tasks, watchers = (2_000, 100, 10) if tiny else (100_000, 1_000, 100)
-    rows: list[dict[str, Any]] = []
-    emulator = Emulator(calls=300, parallel=10, epoch=1_700_000_000.0, latency=0.3)
-    async with emulator.http_client() as http_client:
-        governor = Governor(Limits(calls=300, per_s=60.0, parallel=10))
-        key = ApiKey(emulator.api_key)
-        async with OngageClient(key, base_url=emulator.url, http_client=http_client, governor=governor) as ongage:
+def _whole(source: Path) -> Work:
+    """The same by `contacts.upsert_many`, the answers read row by row too; but for the network, nothing is left out."""
+    contacts, wire = import_module("ongage_async.resources.contacts"), import_module("ongage_async._wire")
+    operation = import_module("ongage_async._operation")
+    import_module("ongage_async.bulk.sources._contacts")
 
-            def note(what: str, units: int, began: float) -> None:
-                minutes = (asyncio.get_running_loop().time() - began) / 60
-                calls = len(emulator.witness) - before
-                rows.append({"what": what, "how many": units, "calls": calls, "minutes": minutes})
+    class Vendor:
+        """An engine whose calls are answered at once."""
 
-            before, began = len(emulator.witness), asyncio.get_running_loop().time()
-            await ongage.contacts.upsert_many(_rows(many))
-            note("upsert_many, rows", many, began)
-            before, began = len(emulator.witness), asyncio.get_running_loop().time()
-            async with ongage.contacts.coalesced() as contacts:
-                await asyncio.gather(*(contacts.upsert(row) for row in _rows(tasks)))
-            note("coalesced upserts, handlers", tasks, began)
-            for units in (1, watchers):
-                emulator.imports.script = [Step(40002, for_s=3600), Step(40003)]
-                ids = [(await ongage.imports.create("https://files.example.com/c.csv")).id for _ in range(units)]
-                before, began = len(emulator.witness), asyncio.get_running_loop().time()
-                await asyncio.gather(*(ongage.imports.wait(each) for each in ids))
-                note("imports of an hour watched at once", units, began)
-    return rows
+        async def call(self, op: Any, *, body: Any = None, **_: Any) -> Any:
+            assert wire.render(op, body=body).body
+            ids = {row["email"]: "0123456789abcdef01234567" for row in body}
+            counts = {"rows": len(ids), "success": len(ids), "created": len(ids), "failed": 0}
+            return operation.Answer({**counts, "created_emails": ids})
+
+    async def load() -> None:
+        done = await contacts.Contacts(Vendor()).upsert_many(source, per_call=PER_CALL)
+        assert done.is_complete, done.as_text()
+
+    return lambda: asyncio.run(load())
+
+
+WHOLE = "contacts.upsert_many, all but the network"
+CONTENDERS: dict[str, Callable[[Path], Work]] = {
+    "csv and json, nothing checked": _json,
+    "csv and orjson, nothing checked": _orjson,
+    "ongage_async, checked, merged and cut": _batches,
+    WHOLE: _whole,
+}
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(tiny="--tiny" in sys.argv), indent=1))
+    name, source = sys.argv[1:]
+    contend(CONTENDERS[name](Path(source)))

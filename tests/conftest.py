@@ -22,3 +22,13 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
     if request.node.get_closest_marker("virtual_time"):
         return _virtual(request.param)
     return request.param
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the figures that tests have recorded by ``record_property("figure", ...)``."""
+    passed = terminalreporter.stats.get("passed", [])
+    figures = [text for report in passed for name, text in report.user_properties if name == "figure"]
+    if figures:
+        terminalreporter.section("figures")
+        for text in figures:
+            terminalreporter.line(text)

@@ -160,7 +160,9 @@ class Imports(Protocol):
         """Iterate over the changes of an import, to its end."""
         ...
 
-    def each(self, *, list_id: int | None = None) -> AsyncIterator[ImportSnapshot]:
+    def each(
+        self, *, sort: str | None = None, order: str | None = None, list_id: int | None = None
+    ) -> AsyncIterator[ImportSnapshot]:
         """Iterate over the imports of a list."""
         ...
 

@@ -33,6 +33,8 @@ __all__ = ["run_demo"]
 
 WATCHABLE_ROWS_PER_S = 10_000
 PARTS = 4
+JOURNAL = ".ongage-demo-journal"
+"""Not the name that a load of the same file into a real list has."""
 MOST_WAIT_S = 30.0
 """How long the first run may take until there is something to interrupt."""
 
@@ -83,7 +85,7 @@ def _emulator(rows_per_s: float | None) -> Iterator[dict[str, Any]]:
 
 async def _load(console: Console, facts: dict[str, Any], file: Path, fields: Sequence[Mapping[str, Any]]) -> int:
     credentials = Credentials(facts["username"], facts["password"], facts["account_code"])
-    journal = SqliteJournal.beside(file)
+    journal = SqliteJournal(file.with_name(file.name + JOURNAL))
     if journal.exists:
         await journal.delete()  # of an earlier demo, whose account is gone
     async with OngageClient(credentials, base_url=facts["url"]) as ongage, FileDrop.serve() as drop:
@@ -97,7 +99,7 @@ async def _load(console: Console, facts: dict[str, Any], file: Path, fields: Seq
         view = _View()
         async with _drawn(console, view, ongage):
             report = await ongage.imports.run(
-                file, stage=drop, list_id=mine.id, journal=True, packing=packing, progress=view.step, interval_s=0.5
+                file, stage=drop, list_id=mine.id, journal=journal, packing=packing, progress=view.step, interval_s=0.5
             )
         return await _judge(console, ongage, mine.id, report)
 
@@ -113,6 +115,7 @@ async def _run_and_kill(
 ) -> None:
     """Run ``ongage import run`` in a process of its own, and end that without a warning once an import is under way."""
     words = ["import", "run", str(file), "--list", str(list_id), "--part-rows", str(packing.part_rows)]
+    words += ["--journal", str(journal.path)]
     console.print(f"[bold]$ ongage {escape(' '.join(words))}[/]")
     command = [sys.executable, "-c", "from ongage_async.cli import main; main()", *words]
     async with await anyio.open_process(command, stdout=subprocess.DEVNULL, stderr=None, env=_as(facts)) as process:

@@ -1,8 +1,8 @@
 """``ongage import``: load files, see what that will be like, go on after a stop, look at imports.
 
-Reports go to standard output, as text or as JSON; progress and errors to standard error. Exit codes: 0 all is in and
-adds up; 1 an import failed, or the counts do not add up; 2 the command, a setting, the source or the journal is wrong;
-3 it was stopped by trouble on the way, and the same command goes on; 130 interrupted, likewise.
+Reports go to standard output, as text or as JSON; progress and errors to standard error. Exit codes: 0 every row is
+accounted for; 1 an import failed, or the counts do not add up; 2 the command, a setting, the source or the journal is
+wrong; 3 it was stopped by trouble on the way, and the same command goes on; 130 interrupted, likewise.
 """
 
 import json
@@ -199,13 +199,18 @@ def abandon(place: Path, *, as_json: bool) -> int:
         if not journal.exists:
             raise ConfigurationError(f"there is no journal {journal.path}")
         standing = Standing.of(await journal.lines())
-        under_way = [part.import_id for part in standing.parts.values() if part.step in ("submitting", "created")]
+        parts = standing.parts.values()
+        under_way = [part.import_id for part in parts if part.step in ("submitting", "created")]
+        staged = [part.name for part in parts if part.may_be_staged]
         await journal.delete()
-        _print(
-            json.dumps({"abandoned": True, "imports_under_way": under_way}) if as_json else "The journal is removed."
-        )
-        if under_way and not as_json:
+        if as_json:
+            _print(json.dumps({"abandoned": True, "imports_under_way": under_way, "may_be_staged": staged}))
+            return 0
+        _print("The journal is removed.")
+        if under_way:
             _print(f"{len(under_way)} imports may go on at Ongage's: there is no call that stops one.")
+        if staged:
+            _print("These files may still lie on the stage, remove them there:" + "".join(f"\n  {n}" for n in staged))
         return 0
 
     return _carried_out(work, as_json=as_json)

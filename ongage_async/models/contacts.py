@@ -112,8 +112,8 @@ class NewContact:
     @classmethod
     def _of_mapping(cls, row: Mapping[str, Any], number: int) -> Self:
         if not isinstance(row.get("fields"), Mapping):
-            flat = {key: value for key, value in row.items() if key not in ("email", "id")}
-            return cls(row.get("email"), flat, row.get("id"))
+            flat = dict(row)
+            return cls(flat.pop("email", None), flat, flat.pop("id", None))
         if strangers := set(row) - {"email", "id", "overwrite", "fields"}:
             raise InvalidInputError(
                 f"row {number} has values both in `fields` and beside it ({', '.join(sorted(map(str, strangers)))}): "
@@ -122,10 +122,10 @@ class NewContact:
         return cls(row.get("email"), row["fields"], row.get("id"), row.get("overwrite"))
 
     def _checked(self, number: int) -> Self:
-        named: tuple[tuple[str, Any], ...] = (("email", self.email), ("id", self.id))
-        for name, value in named:
-            if value is not None and not (isinstance(value, str) and value.strip()):
-                raise InvalidInputError(f"row {number}: `{name}` is blank or no text")
+        if not _is_name(self.email):
+            raise InvalidInputError(f"row {number}: `email` is blank or no text")
+        if not _is_name(self.id):
+            raise InvalidInputError(f"row {number}: `id` is blank or no text")
         return self
 
     @property
@@ -134,10 +134,16 @@ class NewContact:
         return self.email.strip().casefold() if self.email is not None else self.id or ""
 
     def to_wire(self, *, overwrite: bool) -> dict[str, Any]:
-        """Return the row as the vendor wants it: `email` (else `id`), `overwrite` and `fields`."""
-        name = {"email": self.email} if self.email is not None else {"id": self.id}
+        """Return the row as the vendor wants it: `email` (else `id`), `overwrite` and `fields`; not to be changed."""
         own = overwrite if self.overwrite is None else self.overwrite
-        return {**name, "overwrite": own, "fields": dict(self.fields)}
+        fields = self.fields if isinstance(self.fields, dict) else dict(self.fields)
+        if self.email is not None:
+            return {"email": self.email, "overwrite": own, "fields": fields}
+        return {"id": self.id, "overwrite": own, "fields": fields}
+
+
+def _is_name(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value.strip() != "")
 
 
 @runtime_checkable

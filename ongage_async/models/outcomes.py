@@ -97,7 +97,7 @@ class ContactsReport:
         return len(self.outcomes)
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class _Verdict:
     kind: RowKind
     contact_id: str | None = None
@@ -129,20 +129,17 @@ def report(rows: Sequence[NewContact], result: MutationResult) -> ContactsReport
     last = {key: index for index, key in enumerate(keys)}
     named = _named(result, repeated={key for key, count in Counter(keys).items() if count > 1})
     unnamed = [key for key in keys if key not in named]
-    rest = _Verdict(_by_counters(result, sizes={len(unnamed), len(set(unnamed))} - {0}))
-    verdicts = {key: named.get(key, rest) for key in last}
-    return ContactsReport(
-        tuple(
-            _outcome(index, row, verdicts[row.key] if last[row.key] == index else _Verdict(RowKind.DUPLICATE))
-            for index, row in enumerate(rows)
-        ),
-        result,
+    rest = _Verdict(_by_counters(result, sizes={len(unnamed), len(set(unnamed))})) if unnamed else None
+    verdicts = [named.get(key, rest) if last[key] == index else None for index, key in enumerate(keys)]
+    return ContactsReport(tuple(map(_outcome, range(len(keys)), rows, verdicts)), result)
+
+
+def _outcome(index: int, row: NewContact, verdict: _Verdict | None) -> RowOutcome:
+    """Return the outcome of a row; without a verdict, a later row has that of its address."""
+    kind, contact_id, reason = (
+        (verdict.kind, verdict.contact_id, verdict.reason) if verdict else (RowKind.DUPLICATE, None, None)
     )
-
-
-def _outcome(index: int, row: NewContact, verdict: _Verdict) -> RowOutcome:
-    contact_id = row.id if row.email is None else verdict.contact_id
-    return RowOutcome(index, row.email, verdict.kind, contact_id, verdict.reason)
+    return RowOutcome(index, row.email, kind, row.id if row.email is None else contact_id, reason)
 
 
 def _set(result: MutationResult, kind: RowKind) -> dict[str, Any]:
@@ -210,7 +207,10 @@ def _addresses(value: Any) -> Iterator[tuple[str, Any]]:
             yield address.strip().casefold(), value
         case Mapping():
             for key, detail in value.items():
-                yield from _entry(key, detail)
+                if "@" in key:
+                    yield key.strip().casefold(), detail
+                else:
+                    yield from _entry(key, detail)
         case list():
             for item in value:
                 if isinstance(item, (str, Mapping)):
@@ -218,8 +218,6 @@ def _addresses(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _entry(key: str, detail: Any) -> Iterable[tuple[str, Any]]:
-    if "@" in key:
-        return [(key.strip().casefold(), detail)]
     if isinstance(detail, (str, list, Mapping)):  # "0": {"email": …}, as PHP numbers; or "invalid": ["a@b.c", …]
         return [
             (address, key if inner is None and not key.isdecimal() else inner) for address, inner in _addresses(detail)

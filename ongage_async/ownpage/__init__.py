@@ -22,12 +22,13 @@ from ongage_async.models.ownpage import (
 )
 from ongage_async.ownpage._client import OwnpageClient
 from ongage_async.ownpage._credentials import OwnpageCredentials, OwnpageToken
-from ongage_async.ownpage._report import FileReport
+from ongage_async.ownpage._report import FilePart, FileReport
 from ongage_async.ownpage._stream import CallOutcome, RejectedRow, StreamReport
 
 __all__ = [
     "CallOutcome",
     "EventKind",
+    "FilePart",
     "FileReport",
     "NewSubscriber",
     "OwnpageClient",

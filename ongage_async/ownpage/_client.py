@@ -86,8 +86,9 @@ class OwnpageClient:
         self._base_url = _checked(base_url or DEFAULT_BASE_URL)
         self._options = Options(retry=retry or RetryPolicy(), timeout_s=timeout_s, list_id=list_id)
         self._owned: list[Governor] = []
-        self.governor = self._own(governor, limits, known)
-        self.form_governor = form_governor or self._own(None, FORM_LIMITS, known)
+        self._account = _account_key(self._base_url, known)
+        self.governor = self._own(governor, limits)
+        self.form_governor = form_governor or self._own(None, FORM_LIMITS)
         pocket = Pocket(known, keeps=True) if isinstance(known, OwnpageToken) else Pocket()
         transport = TokenTransport(self._base_url, {}, http_client, ssl_context, pocket=pocket)
         self._engine = Engine(transport, self.governor, on_event)
@@ -149,7 +150,7 @@ class OwnpageClient:
             "tenant": tenant,
         }
         view = object.__new__(type(self))
-        view._base_url = self._base_url
+        view._base_url, view._account = self._base_url, self._account
         view._owned, view._unlisten = [], []
         view.governor, view.form_governor = self.governor, self.form_governor
         view._engine, view._form_engine, view._tokens = self._engine, self._form_engine, self._tokens
@@ -246,14 +247,12 @@ class OwnpageClient:
 
     @cached_property
     def _session(self) -> Session:
-        return Session(self._engine, self._options, self._tokens)
+        return Session(self._engine, self._options, self._tokens, self._account)
 
-    def _own(
-        self, governor: Governor | str | None, limits: Limits | None, known: OwnpageCredentials | OwnpageToken
-    ) -> Governor:
+    def _own(self, governor: Governor | str | None, limits: Limits | None) -> Governor:
         if isinstance(governor, Governor):
             return governor
-        made = from_url(governor, limits, account_key=_account_key(self._base_url, known))
+        made = from_url(governor, limits, account_key=self._account)
         self._owned.append(made)
         return made
 

@@ -32,6 +32,7 @@ _RULES = (FieldRule("subscribed"), FieldRule("unsubscribed_cause"), FieldRule("g
 _TESTS: Mapping[str, tuple[Test, str]] = {
     "subscribed": (lambda value: value.lower() in _FLAGS, "subscribed: not true or false"),
     "unsubscribed_cause": (lambda value: value.upper() in _CAUSES, "unsubscribed_cause: not READER or PUBLISHER"),
+    "guid": (bool, "guid: empty"),  # finds nothing; but what is tested is no free text, and keeps its first "="
 }
 _REWRITES: Mapping[str, Rewrite] = {
     "subscribed": lambda value: _FLAGS.get(value.lower(), value),

@@ -46,11 +46,13 @@ class Session:
         engine: Makes the calls.
         options: How.
         tokens: Makes tokens; None for calls that need none.
+        account: What tells the account from others, for journals; no secret.
     """
 
     engine: Engine
     options: Options
     tokens: Tokens | None = None
+    account: str = ""
 
     def list_of(self, list_id: int | None) -> int:
         """Return the list that a call acts on; see `ListCaller.list_of`."""

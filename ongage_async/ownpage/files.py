@@ -1,10 +1,9 @@
 """Files: the vendor fetches a CSV file and imports its subscribers. Source: vendor page §5 #8, seed S4.
 
-Here are the calls and the waiting; the whole way of a local file is `_load.py`.
+Here are the calls and the waiting; the whole way of a source is `_load.py`.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,16 @@ import attrs
 from ongage_async import _jobs
 from ongage_async._engine import Pour
 from ongage_async._operation import Answer, ListIn, Operation, Repeat
-from ongage_async.bulk import HostedFile, Stage
+from ongage_async.bulk import HostedFile, Journal, Packing, Stage, open_stage
 from ongage_async.bulk._ports import ProgressListener
-from ongage_async.bulk.check._clean import Recipe
+from ongage_async.bulk.load._groundwork import journal_of
 from ongage_async.config import Lane
 from ongage_async.errors import ConfigurationError, InvalidInputError, JobTimeoutError
 from ongage_async.models._converter import OnDrift
 from ongage_async.models.ownpage import OwnpageFile, Subscriber, SubscriberCounts, SubscriberStatus
 from ongage_async.ownpage import lists
-from ongage_async.ownpage._contract import UnknownColumns, plan_file
-from ongage_async.ownpage._load import FileLoad
+from ongage_async.ownpage._contract import UnknownColumns
+from ongage_async.ownpage._load import FileLoad, FileOrder
 from ongage_async.ownpage._report import FileReport
 from ongage_async.ownpage._session import ListCaller
 from ongage_async.ownpage.subscribers import MOST_PER_PAGE, Subscribers
@@ -142,16 +141,21 @@ class Files:
 
     async def run(
         self,
-        source: str | PathLike[str] | HostedFile,
+        source: Any,
         *,
         email_list_id: int | None = None,
-        stage: Stage | None = None,
+        stage: Stage | str | PathLike[str] | None = None,
         mapping: Mapping[str, str | None] | None = None,
         encoding: str | None = None,
         delimiter: str | None = None,
         dedupe: bool = True,
         unknown_columns: UnknownColumns = "drop",
         side_file: str | PathLike[str] | None = None,
+        journal: Journal | str | PathLike[str] | bool | None = None,
+        packing: Packing | None = None,
+        password: str | None = None,
+        neutralise_formulas: bool = False,
+        resend: bool = False,
         confirm: bool = False,
         progress: ProgressListener | None = None,
         settled_s: float = SETTLED_S,
@@ -159,12 +163,20 @@ class Files:
         timeout_s: float = 3600.0,
         work_dir: str | PathLike[str] | None = None,
     ) -> FileReport:
-        """Load a CSV file the whole way: checked and converted, staged, imported, followed, accounted for.
+        """Load a source the whole way: checked and converted, staged, imported, followed, accounted for.
+
+        The vendor has no endpoint that lists files or tells what became of one. So with a journal, a part whose attempt
+        was cut off is never sent again on a guess: it begins anew if the stage knows that nobody asked for its file; it
+        is followed if the vendor took all of it; it is done if the list is read and holds every row of it as sent.
+        Where none of these is known, the other parts are brought in, and an error tells of this one: each run looks
+        again, and `resend` is for you to say.
 
         Args:
-            source: Path of a CSV, TSV or TXT file; or a `HostedFile`, which is sent unseen.
+            source: Path of a CSV, TSV or TXT file, also packed as gzip or ZIP; paths or a pattern; ``-``; rows as
+                mappings, also asynchronous; a data frame; or a `HostedFile`, which is sent unseen.
             email_list_id: The list; None: this client's.
-            stage: Where the vendor fetches the checked copy: a `FileDrop`, or a `UrlStage`; needed for a path.
+            stage: Where the vendor fetches the checked copy: ``s3://bucket/prefix`` and what else `open_stage` takes, a
+                `FileDrop`, or a `UrlStage`; needed unless the source is hosted.
             mapping: Column name → ``email``, ``subscribed``, ``unsubscribed_cause``, ``guid`` or ``data_…``; None
                 leaves a column out.
             encoding: The source's encoding; None: UTF-8, or what its byte order mark says. UTF-8 is sent.
@@ -173,43 +185,73 @@ class Files:
             unknown_columns: ``drop`` other columns (the report names them), ``refuse`` the file, or send them as
                 ``data`` under their own names.
             side_file: Where bad rows go; None: beside the source, as ``<name>.rejected.csv``.
-            confirm: Read the whole list afterwards and count the file's addresses in it: the one proof there is. Takes
-                about 100 bytes of memory per address.
+            journal: Where the steps are recorded, so that the same call goes on after a crash: a directory that is
+                made, or True for ``<name>.ongage-journal`` beside the source. None: nowhere that lasts.
+            packing: How the copy is cut into parts, which go one after the other; None: one. Not as ZIP archives: that
+                Ownpage opens them is not known.
+            password: What opens the source, if it is an encrypted ZIP archive.
+            neutralise_formulas: Put an apostrophe before ``data_…`` values that a spreadsheet would take for a formula.
+            resend: Send a part again of which nobody can say whether the vendor took it. What readers decided since
+                then is overwritten if the vendor did, where the source has a column ``subscribed``.
+            confirm: Read the whole list afterwards and count the source's addresses in it: the one proof there is.
+                Takes about 100 bytes of memory per address.
             progress: Called on the event loop as the load goes on.
-            settled_s: Seconds for which the list's counts must stand still.
+            settled_s: Seconds for which the list's counts must stand still after each part.
             interval_s: Seconds between two looks at the list; None: a cadence that grows.
-            timeout_s: Seconds to wait after the file is handed over. A list that still changes then is reported, not
+            timeout_s: Seconds to wait after a file is handed over. A list that still changes then is reported, not
                 raised: it may be in use.
             work_dir: Where the temporary directory is made; None: the system's place.
 
         Returns:
-            What became of every row, as far as the vendor lets anyone know.
+            What became of every row, as far as the vendor lets anyone know. A load that its journal knows to be
+            finished is not run again: its report is given again, without what `confirm` found.
 
         Raises:
             CSVError: The source cannot be used; nothing was sent.
-            StagingError: The copy could not be put where the vendor fetches it; nothing was sent.
+            StagingError: The copy could not be put where the vendor fetches it, or an earlier one not be removed.
+            JournalError: The journal belongs to another load that has not ended, or another run holds it.
             JobTimeoutError: Nobody fetched the file within `timeout_s`.
+            JobError: Nobody can say whether the vendor took a part in an earlier run; the other parts are in.
             OngageError: With `outcome` UNKNOWN the vendor may have taken the file; a note tells whether it was fetched.
 
-        Cost: 3 calls and those of `watch`, lane BULK for the polls; with `confirm`, 1 more per 10,000 subscribers.
-        Repeat: nothing is sent twice; loading the same file again sets the same values.
+        Cost: 1 call, and for each part 1 and those of `watch`, lane BULK for the polls; with `confirm`, 1 more per
+            10,000 subscribers, and as many for each part that the list is searched for.
+        Repeat: nothing is sent twice; loading the same source again sets the same values.
         Source: vendor page §5 #8, seed S4; advice on file names and removal: §4.5.
         """
         chosen = self._caller.list_of(email_list_id)
+        order = FileOrder(
+            source=source,
+            list_id=chosen,
+            mapping=mapping,
+            encoding=encoding,
+            delimiter=delimiter,
+            dedupe=dedupe,
+            unknown_columns=unknown_columns,
+            packing=packing or Packing(),
+            password=password,
+            neutralise_formulas=neutralise_formulas,
+        )
         counting = _Counting(self._caller)
-        vendor = _OfOneList(counting, self._read.on_drift, chosen, settled_s, interval_s)
-        load = FileLoad(vendor, timeout_s, confirm, progress, lambda: counting.calls)
+        load = FileLoad(
+            vendor=_OfOneList(counting, self._read.on_drift, chosen, settled_s, interval_s),
+            stage=None if stage is None else open_stage(stage),
+            journal=journal_of(journal, order.path),
+            timeout_s=timeout_s,
+            confirm=confirm,
+            resend=resend,
+            progress=progress,
+            count_calls=lambda: counting.calls,
+        )
         if isinstance(source, HostedFile):
-            if stage is not None or mapping is not None or confirm:
-                raise ConfigurationError("a HostedFile is sent as it is: stage=, mapping= and confirm= do not fit it")
+            if stage is not None or mapping is not None or confirm or load.journal.directory is not None:
+                raise ConfigurationError(
+                    "a HostedFile is sent as it is: stage=, mapping=, journal= and confirm= do not fit it"
+                )
             return await load.hosted(source)
-        if stage is None:
-            raise ConfigurationError("stage= is needed: where the vendor fetches the file, for instance a FileDrop")
-        path = Path(source)
-        side = Path(side_file) if side_file is not None else path.with_name(f"{path.stem}.rejected.csv")
-        planner = partial(plan_file, mapping=mapping, unknown=unknown_columns)
-        recipe = Recipe(rules=(), encoding=encoding, delimiter=delimiter, dedupe=dedupe, planner=planner)
-        return await load.local(path, side, recipe, stage, Path(work_dir) if work_dir is not None else None)
+        side = Path(side_file) if side_file is not None else order.side_file()
+        account = getattr(self._caller, "account", "")
+        return await load.local(order, side, account, Path(work_dir) if work_dir is not None else None)
 
 
 @attrs.define

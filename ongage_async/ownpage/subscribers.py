@@ -4,6 +4,7 @@ Files of subscribers go by `files.run`. What cuts a stream into calls is `_strea
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from os import PathLike
 from typing import Any
 
 import attrs
@@ -11,7 +12,7 @@ import attrs
 from ongage_async._operation import ListIn, Operation, Repeat
 from ongage_async.bulk._fields import is_email
 from ongage_async.config import Lane
-from ongage_async.errors import InvalidInputError
+from ongage_async.errors import ConfigurationError, InvalidInputError
 from ongage_async.models import Page
 from ongage_async.models._converter import OnDrift
 from ongage_async.models.ownpage import (
@@ -23,8 +24,10 @@ from ongage_async.models.ownpage import (
     SubscriberStatus,
     Success,
 )
+from ongage_async.ownpage._contract import UnknownColumns
 from ongage_async.ownpage._session import ListCaller
 from ongage_async.ownpage._stream import Stream
+from ongage_async.ownpage._table import BadRow, is_table, rows_in
 from ongage_async.resources._answers import Each, Reader
 from ongage_async.resources._inputs import choice, text
 
@@ -150,8 +153,12 @@ class Subscribers:
 
     def upsert_many(
         self,
-        rows: Iterable[SubscriberRow] | AsyncIterable[SubscriberRow],
+        rows: Iterable[SubscriberRow] | AsyncIterable[SubscriberRow] | str | PathLike[str] | Any,
         *,
+        mapping: Mapping[str, str | None] | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        unknown_columns: UnknownColumns = "refuse",
         per_call: int = MOST_ROWS,
         in_parallel: int = 2,
         list_id: int | None = None,
@@ -163,7 +170,14 @@ class Subscribers:
         the others go on. Calls end in any order: an address that comes twice may keep either row's values.
 
         Args:
-            rows: As for `create`, from any iterable or async iterable.
+            rows: As for `create`, from any iterable or async iterable; or a table: paths or a pattern, as for
+                `files.run`, or a data frame. Its cells travel as text, as in a file; an empty one changes nothing.
+            mapping: Column of a table → ``email``, ``subscribed``, ``unsubscribed_cause``, ``guid`` or ``data_…``; None
+                leaves a column out.
+            encoding: A file's encoding; None: UTF-8, or what its byte order mark says.
+            delimiter: A file's delimiter; None: found in its header.
+            unknown_columns: What to do about other columns of a table: ``refuse`` it, ``drop`` them, or send them as
+                ``data`` under their own names.
             per_call: Rows per call, up to 20,000.
             in_parallel: Calls that may be open at once.
             list_id: The list; None: this client's.
@@ -175,6 +189,8 @@ class Subscribers:
         Raises:
             AuthenticationError: The credentials are refused; so are PermissionDeniedError and NotFoundError raised:
                 no further call can succeed. A note tells how far it came.
+            CSVError: A table cannot be used; the rows before the place that cannot be read were sent.
+            ConfigurationError: `mapping` names a column that is not there, or there is no table to map.
 
         Cost: 1 call per `per_call` rows, lane BULK.
         Repeat: SAFE, as for `create`.
@@ -185,8 +201,13 @@ class Subscribers:
         async def send(body: list[dict[str, Any]]) -> SubscribersResult:
             return await self._create(CREATE_IN_BULK, body, chosen)
 
+        given: Any = rows
+        if is_table(rows):
+            given = rows_in(rows, mapping=mapping, encoding=encoding, delimiter=delimiter, unknown=unknown_columns)
+        elif mapping is not None:
+            raise ConfigurationError("mapping= names the columns of tables; name the keys of mappings yourself")
         return Stream(
-            rows,
+            given,
             send,
             row=_row,
             per_call=_checked(per_call),
@@ -283,6 +304,8 @@ class Subscribers:
 
 
 def _row(row: Any, number: int) -> dict[str, Any]:
+    if isinstance(row, BadRow):
+        raise InvalidInputError(row.reason)
     made = NewSubscriber.of(row, number)
     return _addressed(made.to_wire(), number)
 

@@ -6,7 +6,7 @@ The calls themselves are `contacts.py`'s; how rows are cut into them, and what b
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import attrs
 
@@ -16,6 +16,7 @@ from ongage_async.bulk._ports import closing
 from ongage_async.bulk.many._batches import MOST_BYTES, MOST_ROWS, SPARE_CALLS
 from ongage_async.bulk.many._coalesce import Coalesced
 from ongage_async.bulk.many._many import Choices, Many
+from ongage_async.bulk.many._window import Pieces
 from ongage_async.config import Lane
 from ongage_async.errors import InvalidInputError
 from ongage_async.models import (
@@ -31,6 +32,9 @@ from ongage_async.models.outcomes import report
 from ongage_async.resources._contacts_v1 import ContactsV1
 from ongage_async.resources._inputs import MOST_ROWS as MOST_PER_CALL
 from ongage_async.resources._inputs import choice, text
+
+if TYPE_CHECKING:
+    from ongage_async.bulk.sources._contacts import BadRow
 
 __all__ = ["ContactsMany"]
 
@@ -123,10 +127,10 @@ class ContactsMany(ContactsV1):
         if not table and (mapping or encoding or delimiter):
             raise InvalidInputError("mapping=, encoding= and delimiter= are for paths and data frames")
         return Many(
-            _opened(rows, mapping=mapping, encoding=encoding, delimiter=delimiter) if table else rows,
+            Pieces(_opened(rows, mapping=mapping, encoding=encoding, delimiter=delimiter)) if table else rows,
             send,
             operation="contacts.upsert_many",
-            read=_contact_of_cells if table else _contact,
+            read=_contact_of_table if table else _contact,
             repeatable=True,
             choices=Choices(
                 per_call=_within(per_call, "per_call", MOST_PER_CALL),
@@ -329,17 +333,16 @@ def _is_table(rows: Any) -> bool:
     return False
 
 
-async def _opened(source: Any, **options: Any) -> AsyncGenerator[Any]:
+async def _opened(source: Any, **options: Any) -> "AsyncGenerator[list[NewContact | BadRow]]":
     """Open a table when its first row is asked for; what reads files is imported then, and not before."""
-    from ongage_async.bulk.sources import _sources
+    from ongage_async.bulk.sources._contacts import contacts_of
 
-    async with closing(_sources.rows_of(source, **options)) as rows:
-        async for row in rows:
-            yield row
+    async with closing(contacts_of(source, **options)) as pieces:
+        async for rows in pieces:
+            yield rows
 
 
-def _contact_of_cells(given: Any, number: int) -> NewContact:
-    """Return the contact of a table's row; an empty cell is null, as the vendor's own answers have it (§3.3)."""
-    if (reason := getattr(given, "reason", None)) is not None:  # a row that could not be believed: `_sources.BadRow`
-        raise InvalidInputError(f"{given.place}: {reason}")
-    return _contact({name: None if cell == "" else cell for name, cell in given.items()}, number)
+def _contact_of_table(given: "NewContact | BadRow", _number: int) -> NewContact:
+    if isinstance(given, NewContact):
+        return given
+    raise InvalidInputError(f"{given.place}: {given.reason}")

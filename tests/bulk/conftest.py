@@ -102,7 +102,7 @@ class FakeImports:
         if self.hold is not None:
             await self.hold.wait()
 
-    async def each(self, *, list_id=None):
+    async def each(self, *, sort=None, order=None, list_id=None):
         self.looks += 1
         await anyio.lowlevel.checkpoint()
         if self.list_error:
@@ -121,6 +121,7 @@ class FakeStage:
     remove_error: Exception | None = None
     fetches: tuple[Fetch, ...] | None = None
     puts: list[str] = field(factory=list)
+    place: str = ""
 
     async def put(self, path, name):
         await anyio.lowlevel.checkpoint()

@@ -5,11 +5,11 @@ from typing import Any
 
 import anyio
 import pytest
-from attrs import define
 
-from ongage_async.bulk import Fetch, Order, Pace, Packing, StagedFile, plan, run
+from ongage_async.bulk import Order, Pace, Packing, plan, run
 from ongage_async.bulk.load._forecast import foretell_calls, foretell_imports
 from ongage_async.emulator import Emulator
+from tests.bulk.direct_stage import DirectStage
 from tests.support import client_of
 
 pytestmark = pytest.mark.anyio
@@ -65,31 +65,6 @@ def test_one_import_is_looked_at_alone_and_several_together():
     together = foretell_imports([1_300, 1_300], concurrent=2, pace=Pace(), call_s=0.0, interval_s=1.0)
     assert together.calls == {"imports.create": 2, "imports.get": 1, "imports.page": 11}
     assert together.elapsed_s == 10.0
-
-
-@define
-class DirectStage:
-    """A stage that gives files to the emulator without a thread or a socket, so that virtual time stands still."""
-
-    files: Any = None
-
-    def __attrs_post_init__(self):
-        self.files = {}
-
-    async def put(self, path, name):
-        self.files[name] = path.read_bytes()
-        return StagedFile(name, f"https://stage.test/{name}")
-
-    async def remove(self, staged):
-        self.files.pop(staged.name, None)
-
-    async def log(self, staged) -> tuple[Fetch, ...] | None:
-        return None
-
-    async def __call__(self, scope, receive, send):
-        body = self.files[scope["path"].rpartition("/")[2]]
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": body})
 
 
 @pytest.mark.virtual_time

@@ -75,7 +75,7 @@ class Vendor:
                 self.ended[import_id] = self.snapshot(import_id, total=len(rows), success=len(rows))
         return self.ended[import_id]
 
-    async def each(self, *, list_id=None):
+    async def each(self, *, sort=None, order=None, list_id=None):
         self.looks.append(",".join(self.stage.open))
         await anyio.lowlevel.checkpoint()
         if self.unlisted:
@@ -288,7 +288,7 @@ async def test_an_import_that_may_exist_is_not_replaced_while_nobody_can_look(sc
         await scene.run(packing=None)
     looks = 0
 
-    async def each(self, *, list_id=None):
+    async def each(self, *, sort=None, order=None, list_id=None):
         nonlocal looks
         looks += 1
         if looks > 1:

@@ -19,8 +19,9 @@ import pytest
 
 from ongage_async.bulk._fields import FieldRule
 from ongage_async.bulk.check._clean import Cleaner, Recipe
+from ongage_async.bulk.sources._contacts import BadRow, contacts_of
 from ongage_async.bulk.sources._rows import UnfitError, as_text
-from ongage_async.bulk.sources._sources import BadRow, RowSource, fingerprint, open_source, rows_of, spool
+from ongage_async.bulk.sources._sources import RowSource, fingerprint, open_source, spool
 from ongage_async.errors import ConfigurationError, CSVError, InvalidInputError, StagingError
 from ongage_async.models import Contact, NewContact
 
@@ -436,43 +437,55 @@ def test_what_cannot_be_read_by_another_process_has_no_fingerprint(source):
     assert fingerprint(source) is None
 
 
-async def collect(source, **options):
-    return [row async for row in rows_of(source, **options)]
+async def contacts(source, **options):
+    return [row async for piece in contacts_of(source, **options) for row in piece]
 
 
 @pytest.mark.anyio
-async def test_rows_of_a_file_are_mappings_by_field(put):
-    path = put("E-Mail;First;shoe\na@b.co; Zoë ;42\n")
-    rows = await collect(path, mapping={"First": "first_name", "shoe": None})
-    assert rows == [{"email": "a@b.co", "first_name": "Zoë"}]
+async def test_the_rows_of_a_file_are_contacts_by_field(put):
+    path = put("First;E-Mail;shoe;city;id\n Zoë ; a@b.co ;42; ; 7f \n")
+    rows = await contacts(path, mapping={"First": "first_name", "shoe": None})
+    assert rows == [NewContact("a@b.co", {"first_name": "Zoë", "city": None}, "7f")]
 
 
 @pytest.mark.anyio
-async def test_rows_that_cannot_be_believed_say_so(put):
-    rows = await collect(put('email,name\na@b.co\n\nc@d.co,x,y\ne@f.co,"open\n'))
-    assert [(type(row), row.place, row.reason) for row in rows] == [
-        (BadRow, "2", "too few cells"),
-        (BadRow, "4", "too many cells"),
-        (BadRow, "5", "a quote is never closed"),
+async def test_rows_that_cannot_be_believed_say_so_and_the_others_are_contacts(put):
+    rows = await contacts(put('email,name\na@b.co\n\nc@d.co,x,y\nd@e.co, Dan \n,z\nno one,z\ne@f.co,"open\n'))
+    assert [(row.place, row.reason) for row in rows if isinstance(row, BadRow)] == [
+        ("2", "too few cells"),
+        ("4", "too many cells"),
+        ("6", "email: empty"),
+        ("7", "email: not an address"),
+        ("8", "a quote is never closed"),
     ]
+    assert rows[0] == {"email": "a@b.co"}
+    assert rows[2] == NewContact("d@e.co", {"name": "Dan"})
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("make", [list, iter, several], ids=["a list", "an iterator", "an async iterable"])
-async def test_items_come_as_they_are(make):
-    items = [{"email": "a@b.co"}, NewContact("c@d.co")]
-    assert await collect(make(items)) == items
+async def test_one_bad_row_changes_nothing_about_those_that_are_read_with_it(put):
+    """Chunks with and without a fault go different ways, to the same contacts."""
+    good = "".join(f"p{number}@b.co, n{number} ,,{number % 2 or ''}\n" for number in range(600))
+    alone = await contacts(put(f"email,first_name,city,id\n{good}", "good.csv"))
+    beside = await contacts(put(f"email,first_name,city,id\nnobody,x,y,\n{good}no one,,,\n", "mixed.csv"))
+    assert alone == [row for row in beside if not isinstance(row, BadRow)]
+    assert (len(alone), len(beside)) == (600, 602)
 
 
 @pytest.mark.anyio
-async def test_rows_of_a_frame():
-    assert (await collect(FRAME))[1]["email"] == FRAME["email"][1]
+async def test_a_quote_that_is_never_closed_is_told_also_where_all_else_is_well(put):
+    rows = await contacts(put('email,name\na@b.co,Ann\nc@d.co,"open\n'))
+    assert [type(row) for row in rows] == [NewContact, BadRow]
 
 
 @pytest.mark.anyio
-async def test_a_mapping_of_columns_needs_columns():
-    with pytest.raises(ConfigurationError, match="mapping="):
-        await collect([{"email": "a@b.co"}], mapping={"x": "y"})
+async def test_a_file_of_addresses_only_gives_contacts_without_fields(put):
+    assert await contacts(put("email\na@b.co\nc@d.co\n")) == [NewContact("a@b.co"), NewContact("c@d.co")]
+
+
+@pytest.mark.anyio
+async def test_the_rows_of_a_frame_are_contacts():
+    assert (await contacts(FRAME))[1].email == FRAME["email"][1]
 
 
 def test_an_open_source_is_taken_as_it_is(put):

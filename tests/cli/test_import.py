@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from ongage_async.bulk import SqliteJournal
@@ -148,6 +149,24 @@ def test_a_journal_is_given_up(ongage: Ongage, capsys: pytest.CaptureFixture[str
     assert ongage("abandon", "c.csv.ongage-journal") == 0
     assert not Path("c.csv.ongage-journal").exists()
     assert "removed" in capsys.readouterr().out
+
+
+def test_giving_up_names_the_files_that_may_still_be_fetchable(ongage: Ongage, capsys: pytest.CaptureFixture[str]):
+    """Nobody removes them any more once the journal that knows their names is gone."""
+
+    async def stopped_in_the_middle() -> None:
+        journal = SqliteJournal("c.csv.ongage-journal")
+        async with journal.held():
+            await journal.record("planned", parts=[{}, {}, {}])
+            await journal.record("staged", 1, name="one.csv")
+            await journal.record("cleaned", 1, file_deleted=True)
+            await journal.record("staged", 2, name="two.csv")
+            await journal.record("staged", 3, name="three.csv")
+            await journal.record("cleaned", 3, file_deleted=False)
+
+    anyio.run(stopped_in_the_middle)
+    assert ongage("abandon", "c.csv.ongage-journal") == 0
+    assert capsys.readouterr().out.endswith("remove them there:\n  two.csv\n  three.csv\n")
 
 
 def test_imports_are_listed_and_watched(ongage: Ongage, account: Emulator, capsys: pytest.CaptureFixture[str]):

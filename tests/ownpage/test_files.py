@@ -1,15 +1,17 @@
 """Files the whole way: the emulator's subscribers are the good rows, exactly; the report accounts for the others."""
 
+import gzip
 import json
 import pickle
 from pathlib import Path
 from typing import Any
 
 import anyio
+import polars
 import pytest
 
 from ongage_async import ConfigurationError, CSVError, JobTimeoutError, OwnpageClient, RetryPolicy, ServerError
-from ongage_async.bulk import FileDrop, HostedFile, Progress, UrlStage
+from ongage_async.bulk import FileDrop, HostedFile, Packing, Progress, UrlStage
 from ongage_async.emulator import Fault
 from ongage_async.emulator.ownpage import OwnpageEmulator, OwnpageReadings
 from ongage_async.errors import BadRequestError, ConnectionLostError
@@ -247,3 +249,51 @@ async def test_trouble_before_the_creation_is_raised_as_itself(
     with pytest.raises(ServerError):
         await ownpage.with_options(retry=RetryPolicy.none()).files.run(source, stage=drop, **FAST)
     assert emulator.witness.count("files.create") == 0
+
+
+async def _awaited(rows: Any) -> Any:
+    for row in rows:
+        await anyio.lowlevel.checkpoint()
+        yield row
+
+
+PEOPLE = [{"email": "ann@doe.fr", "subscribed": False, "data_age": 44}, {"email": "bob@doe.fr", "data_age": None}]
+
+
+@pytest.mark.parametrize("kind", ["mappings", "awaited", "frame", "gzip", "pattern"])
+async def test_any_source_is_a_source(
+    ownpage: OwnpageClient, own_list: Any, tmp_path: Path, drop: FileDrop, readings: OwnpageReadings, kind: str
+):
+    packed = gzip.compress(b"email;subscribed;data_age\nann@doe.fr;non;44\nbob@doe.fr;;\n")
+    await anyio.Path(tmp_path / "people.csv.gz").write_bytes(packed)
+    given: Any = {
+        "mappings": iter(PEOPLE),
+        "awaited": _awaited(PEOPLE),
+        "frame": polars.DataFrame(PEOPLE),
+        "gzip": tmp_path / "people.csv.gz",
+        "pattern": f"{tmp_path}/people*.gz",
+    }
+    report = await ownpage.files.run(given[kind], stage=drop, side_file=tmp_path / "bad.csv", **FAST)
+    assert (report.rows_read, report.rows_sent, report.adds_up) == (2, 2, True)
+    found = {each.email: (each.subscribed, each.data.get("data_age")) for each in own_list.subscribers.values()}
+    assert found == {"ann@doe.fr": (False, "44"), "bob@doe.fr": (True, None)}
+
+
+async def test_formulas_are_neutralised_in_attributes_and_never_in_a_guid(
+    ownpage: OwnpageClient, own_list: Any, drop: FileDrop
+):
+    row = {"email": "ann@doe.fr", "guid": "=1", "data_note": "=1"}
+    await ownpage.files.run([row], stage=drop, neutralise_formulas=True, **FAST)
+    assert (own_list.get("ann@doe.fr").guid, own_list.get("ann@doe.fr").data) == ("=1", {"data_note": "'=1"})
+
+
+async def test_a_stage_is_named_and_archives_are_refused(
+    ownpage: OwnpageClient, wire: Wire, source: Path, tmp_path: Path, drop: FileDrop
+):
+    with pytest.raises(ConfigurationError, match="pass public_url="):
+        await ownpage.files.run(source, stage=str(tmp_path))
+    with pytest.raises(ConfigurationError, match="that it opens ZIP archives is not known"):
+        await ownpage.files.run(source, stage=drop, packing=Packing(zip=True))
+    with pytest.raises(ConfigurationError, match="sent as it is"):
+        await ownpage.files.run(HostedFile("https://files.test/c.csv"), journal=tmp_path / "j")
+    assert (wire.sent, names_in(tmp_path)) == ([], ["subscribers.csv"])

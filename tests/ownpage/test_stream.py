@@ -1,11 +1,14 @@
 """Any number of subscribers: cut into calls, streamed, and every row accounted for."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
+import anyio
+import polars
 import pytest
 
-from ongage_async import AuthenticationError, NotFoundError, OwnpageClient, RetryPolicy
+from ongage_async import AuthenticationError, ConfigurationError, CSVError, NotFoundError, OwnpageClient, RetryPolicy
 from ongage_async.emulator import Fault
 from ongage_async.emulator.ownpage import OwnpageEmulator
 from ongage_async.errors import InvalidInputError, Outcome
@@ -120,3 +123,35 @@ async def test_nothing_to_send_is_nothing_sent(ownpage: OwnpageClient, wire: Wir
             await ownpage.subscribers.upsert_many(rows(1), **wrong)  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError):
         await ownpage.subscribers.delete_many("a@doe.fr")
+
+
+TABLE = (
+    "Mail;subscribed;guid;Ville;Notes\nann@doe.fr;oui;1;Paris;x\nbob@doe.fr;nope;2;;x\neve@doe.fr;NON;;Nice;x\nfay\n"
+)
+
+
+async def test_a_table_is_read_by_the_contract_of_files(ownpage: OwnpageClient, own_list: Any, tmp_path: Path):
+    """A cell that is no flag must not become a subscription; an empty one changes nothing."""
+    path = tmp_path / "people.csv"
+    await anyio.Path(path).write_text(TABLE)
+    named = {"Ville": "data_city", "Notes": None}
+    report = await ownpage.subscribers.upsert_many(path, mapping=named)
+    found = {each.email: (each.subscribed, each.data) for each in own_list.subscribers.values()}
+    assert found == {"ann@doe.fr": (True, {"data_city": "Paris"}), "eve@doe.fr": (False, {"data_city": "Nice"})}
+    assert (report.rows_read, report.rows_done, report.rows_rejected, report.adds_up) == (4, 2, 2, True)
+    assert [each.reason for each in report.rejected] == [
+        "3: subscribed: not true or false",
+        "5: too few cells",
+    ]
+    with pytest.raises(CSVError, match="Notes"):
+        await ownpage.subscribers.upsert_many([path], mapping={"Ville": None})
+    with pytest.raises(ConfigurationError, match="tables"):
+        ownpage.subscribers.upsert_many([{"email": "ann@doe.fr"}], mapping=named)
+
+
+async def test_a_data_frame_is_a_table(ownpage: OwnpageClient, own_list: Any):
+    frame = polars.DataFrame({"email": ["ann@doe.fr", "bob@doe.fr"], "subscribed": [False, None], "age": [44, None]})
+    report = await ownpage.subscribers.upsert_many(frame, unknown_columns="data")
+    found = {each.email: (each.subscribed, each.data) for each in own_list.subscribers.values()}
+    assert found == {"ann@doe.fr": (False, {"data_age": "44"}), "bob@doe.fr": (True, {})}
+    assert report.is_complete

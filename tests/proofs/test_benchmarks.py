@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ["guarantee", "grants", "sharing", "first_call", "scale", "start", "many"]
+NAMES = ["guarantee", "grants", "sharing", "first_call", "scale", "start", "bulk", "memory", "many", "quota"]
 
 
 @pytest.mark.timeout(180)

@@ -5,9 +5,9 @@ messages again). So nothing is ever sent twice from here: an uncertain import is
 if it is not found either, the error is raised with what is known.
 
 "Not found" is no proof: the vendor promises nothing about how soon an import is listed. What makes a second run safe
-is that the staged file is removed before the error leaves `imports.run`: an import that turns up later has nothing to
-load, unless it fetched the file before, which the stage's log shows. A run that goes on after a crash does the same in
-the same order (`_delivery.py`).
+is that the staged file is removed before the error leaves here: an import that turns up later has nothing to load,
+unless it fetched the file before, which the stage's log shows. A run that goes on after a crash does the same in the
+same order (`_delivery.py`).
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ import anyio
 
 from ongage_async.bulk._ports import Imports, ImportSnapshot, closing
 from ongage_async.bulk.stages._stage import Stage, StagedFile
-from ongage_async.errors import DecodeError, OngageError, Outcome
+from ongage_async.errors import DecodeError, OngageError, Outcome, StagingError
 
 __all__ = ["LOOKUP_WAITS_S", "create_once", "find_import", "look_for"]
 
@@ -25,7 +25,9 @@ LOOKUP_WAITS_S = (2.0, 5.0, 15.0, 30.0)
 """Pauses before each look at the list's imports; under a minute together."""
 
 LOOKED_AT = 1_000
-"""Imports that one look goes through; the newest come first (*assumed*)."""
+"""Imports that one look goes through, where the newest come first."""
+TELLING = 24
+"""Characters of a staged file's name that no other has (96 random bits), should the vendor keep no more of it."""
 
 
 async def create_once(
@@ -64,22 +66,25 @@ async def create_once(
 async def find_import(imports: Imports, name: str, *, list_id: int | None = None) -> int | None:
     """Return the id of the import whose file has this name; None if it is not listed (yet).
 
-    Cost: the calls of `imports.each` up to the import, or to the thousandth.
+    Cost: the calls of `imports.each` up to the import, or to the thousandth; of a server that lists the oldest first
+        although it is asked for the newest, all.
     """
-    looked_at = 0
-    async with closing(imports.each(list_id=list_id)) as found:
+    looked_at, newest = 0, 0
+    async with closing(imports.each(sort="id", order="DESC", list_id=list_id)) as found:
         async for snapshot in found:
             if _is_of(snapshot, name):
                 return snapshot.id
             looked_at += 1
-            if looked_at >= LOOKED_AT:
+            newest = newest or snapshot.id
+            if looked_at >= LOOKED_AT and snapshot.id < newest:
                 break
     return None
 
 
 def _is_of(snapshot: ImportSnapshot, name: str) -> bool:
     """Say whether an import is of the file `name`: collections name the file and leave its address null (§4.4)."""
-    return name in (snapshot.name or "") or name in (snapshot.file_url or "")
+    telling = name[:TELLING].lower()
+    return any(telling in (text or "").lower() for text in (snapshot.name, snapshot.file_url))
 
 
 async def look_for(
@@ -107,6 +112,10 @@ async def _tell(error: OngageError, stage: Stage, staged: StagedFile, looks: int
         f"It is not known whether an import of {staged.name} was created. It was looked for by that name "
         f"{looks} times and not found; it was not sent again."
     )
+    try:
+        await stage.remove(staged)  # before the log is read: nobody fetches it in between
+    except StagingError:
+        return
     fetches = await stage.log(staged)
     if fetches is None:
         return

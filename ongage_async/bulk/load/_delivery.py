@@ -14,24 +14,36 @@ listed for a minute, and had its file), the rows have the same values twice: no 
 address once. `_run.py` is the caller.
 """
 
+import abc
 import datetime as dt
+import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
-from attrs import define, evolve, frozen, has
+from attrs import define, evolve, field, frozen, has
 
 from ongage_async.bulk._ports import Imports, ImportSnapshot, Phase, closing
 from ongage_async.bulk.check._parts import Part
 from ongage_async.bulk.load._create import create_once, find_import, look_for
 from ongage_async.bulk.load._journal import Journal, PartStanding, Step
-from ongage_async.bulk.load._passage import random_name, removing
+from ongage_async.bulk.load._passage import Staging, random_name, removing
 from ongage_async.bulk.load._report import ImportReport, VendorCounts, fetch_as_dict
 from ongage_async.bulk.stages._stage import Stage, StagedFile
-from ongage_async.errors import ImportFailedError, JobError, JobTimeoutError, OngageError, Outcome, mask, mask_deep
+from ongage_async.errors import (
+    ImportFailedError,
+    JobError,
+    JobTimeoutError,
+    JournalError,
+    OngageError,
+    Outcome,
+    mask,
+    mask_deep,
+)
 
-__all__ = ["Delivery", "News", "Terms", "failure", "follow"]
+__all__ = ["Delivery", "ImportDelivery", "ImportTerms", "News", "Terms", "bare", "failure", "follow"]
 
 MOST_ATTEMPTS = 3
 """Attempts that one run makes of one part; a second one only after an excuse: a crash, a URL that had expired."""
@@ -52,51 +64,78 @@ class Terms:
     """Hold what all parts of a load have in common.
 
     Args:
-        imports: The imports of the account.
         stage: Where the vendor fetches files.
-        list_id: The list.
-        request: What each import asks for.
         journal: Where the steps are recorded.
         news: Told how far it is.
+    """
+
+    stage: Stage
+    journal: Journal
+    news: News
+
+
+@frozen
+class ImportTerms(Terms):
+    """Hold what all parts of a load by imports have in common.
+
+    Args:
+        imports: The imports of the account.
+        list_id: The list.
+        request: What each import asks for.
         interval_s: Seconds between two looks at an import; None: a cadence.
         timeout_s: Seconds to wait for the end of an import; None: no limit.
         lookup_waits_s: Pauses before each look for an import that may exist.
     """
 
     imports: Imports
-    stage: Stage
     list_id: int | None
     request: Mapping[str, Any]
-    journal: Journal
-    news: News
     interval_s: float | None
     timeout_s: float | None
     lookup_waits_s: Sequence[float]
 
 
-@define
-class Delivery:
-    """The way of one part.
+AnyTerms = TypeVar("AnyTerms", bound=Terms)
 
-    Attributes:
-        final: The last snapshot of its import, if this run saw it.
+
+@define
+class Delivery(abc.ABC, Generic[AnyTerms]):
+    """The way of one part, whatever the vendor.
+
+    Args:
+        terms: What all parts have in common.
+        part: The part.
+        standing: Where its latest attempt is.
     """
 
-    terms: Terms
+    terms: AnyTerms
     part: Part
     standing: PartStanding
-    final: ImportSnapshot | None = None
-    _is_excused: bool = False
+    _is_excused: bool = field(default=False, init=False)
+
+    @abc.abstractmethod
+    async def _recover(self) -> None:
+        """Settle what became of an attempt that was left at *submitting*: found, forgotten, or an error."""
+
+    @abc.abstractmethod
+    async def _create(self, staged: StagedFile) -> dict[str, Any]:
+        """Hand the file over, once; return the facts of the ``created`` line."""
+
+    @abc.abstractmethod
+    async def _process(self, place: Staging) -> None:
+        """Wait for the vendor's end of it, and record ``final``."""
 
     async def bring(self) -> None:
         """Bring the part to its end: loaded, or failed; `standing` tells.
 
         Raises:
+            JournalError: The part is damaged, or an earlier attempt's file lies on another stage.
             StagingError: It could not be staged, or an earlier attempt's file not be removed.
             JobTimeoutError: Its import did not end in time.
             OngageError: With `outcome` UNKNOWN: its import may exist and was not found.
         """
         self._is_excused = True  # whatever stopped an earlier run
+        self._refuse_another_stage()
         await self._go_on()
         for _ in range(MOST_ATTEMPTS):
             if self.standing.is_done or not self._is_excused:
@@ -107,10 +146,29 @@ class Delivery:
             self.terms.news(phase, self.part.number, 1.0)
 
     async def _record(self, step: Step, **facts: Any) -> None:
+        if step == "staged":
+            facts["stage"] = _digest_of(self.terms.stage)
         await self.terms.journal.record(step, self.part.number, **facts)
         self.standing.take(step, facts)
 
     # -- what an earlier run left ---------------------------------------------------------------------------------
+
+    def _refuse_another_stage(self) -> None:
+        """Refuse to go on where the file of the earlier attempt cannot be removed: it is what makes going on safe."""
+        standing, stage = self.standing, _digest_of(self.terms.stage)
+        if standing.may_be_staged and standing.stage and standing.stage != stage:
+            raise JournalError(
+                f"{standing.name} may still lie on another stage than this one: go on with the stage of the earlier "
+                "run, or abandon the load: `ongage import abandon`"
+            )
+
+    async def tidy(self) -> None:
+        """Remove the file that could not be removed when its import had ended; a failure is told as it was then."""
+        self._refuse_another_stage()
+        async with removing(self.terms.stage, self._left_file) as place:
+            pass
+        if place.deleted:
+            await self._record("cleaned", **{**(self.standing.cleaning or {}), "file_deleted": True})
 
     async def _go_on(self) -> None:
         if self.standing.step == "submitting":
@@ -130,36 +188,17 @@ class Delivery:
         await self.terms.stage.remove(self._left_file)
         self.standing.step = None
 
-    async def _recover(self) -> None:
-        """Find the import that may exist, or make sure that it can do nothing; the order matters, see above."""
-        name, terms = self.standing.name, self.terms
-        found = await find_import(terms.imports, name, list_id=terms.list_id)
-        if found is None:
-            await terms.stage.remove(self._left_file)
-            found, looks = await look_for(terms.imports, name, terms.list_id, terms.lookup_waits_s)
-            if found is None and (not looks or await terms.stage.log(self._left_file)):
-                raise JobError(
-                    f"the import of {name} may exist: it was submitted, and its file "
-                    + ("was asked for" if looks else "is removed now, but the imports of the list cannot be looked at")
-                    + ". Run the same command again in some minutes",
-                    operation="imports.run",
-                )
-        if found is None:
-            self.standing.step = None
-        else:
-            await self._record("created", import_id=found)
-
     # -- an attempt -----------------------------------------------------------------------------------------------
 
     async def _attempt(self) -> None:
-        if self.standing.cleaning is not None and not self.standing.cleaning["file_deleted"]:
+        if self.standing.is_left_on_stage:
             await self._withdraw()
-        terms, number = self.terms, self.part.number
-        terms.news("stage", number, 0.0)
+        self._refuse_damage()
+        terms = self.terms
+        terms.news("stage", self.part.number, 0.0)
         name = random_name(self.part.path)
         await self._record("staged", name=name)
         staged = await terms.stage.put(self.part.path, name)
-        terms.news("stage", number, 1.0)
         await self._finish(staged)
         expires_at = staged.expires_at
         self._is_excused = expires_at is not None and expires_at <= dt.datetime.now(dt.UTC)
@@ -168,15 +207,29 @@ class Delivery:
         """Go from where the attempt is to its end."""
         async with removing(self.terms.stage, staged) as place:
             if self.standing.step == "staged":
+                self.terms.news("stage", self.part.number, 1.0)
                 await self._submit(staged)
-            if self.standing.step == "created" and self.standing.import_id is not None:
+            if self.standing.step == "created":
                 self.terms.news("create", self.part.number, 1.0)
-                await self._process(self.standing.import_id)
+                await self._process(place)
         fetches = await self.terms.stage.log(staged)
         shown = None if fetches is None else [fetch_as_dict(fetch) for fetch in fetches]
         await self._record("cleaned", file_deleted=place.deleted, fetches=shown)
         if not self.standing.has_failed:
-            await anyio.Path(self.part.path).unlink(missing_ok=True)
+            await self._put_away()
+
+    def _refuse_damage(self) -> None:
+        """Send the part only as it was planned: rows that are missing from it would be missing from the list."""
+        path = self.part.path
+        if not path.exists() or path.stat().st_size != self.part.size_bytes:
+            raise JournalError(
+                f"{path.name} is not among the journal's parts as it was planned: put it back, or abandon the load and "
+                "run it anew (`ongage import abandon`)"
+            )
+
+    async def _put_away(self) -> None:
+        """Remove the part: nothing asks for it again."""
+        await anyio.Path(self.part.path).unlink(missing_ok=True)
 
     async def _submit(self, staged: StagedFile) -> None:
         terms = self.terms
@@ -185,22 +238,59 @@ class Delivery:
         terms.news("create", self.part.number, 0.0)
         await self._record("submitting", name=staged.name)
         try:
-            import_id = await create_once(
-                terms.imports,
-                terms.stage,
-                staged,
-                dict(terms.request),
-                list_id=terms.list_id,
-                waits_s=terms.lookup_waits_s,
-            )
+            facts = await self._create(staged)
         except OngageError as error:
             if error.outcome is not Outcome.UNKNOWN:  # it is certain that there is no import
                 await self._record("staged", name=staged.name)
             raise
-        await self._record("created", import_id=import_id)
+        await self._record("created", **facts)
 
-    async def _process(self, import_id: int) -> None:
+
+@define
+class ImportDelivery(Delivery[ImportTerms]):
+    """The way of one part into Ongage.
+
+    Attributes:
+        final: The last snapshot of its import, if this run saw it.
+    """
+
+    final: ImportSnapshot | None = field(default=None, init=False)
+
+    async def _recover(self) -> None:
+        """Find the import that may exist, or make sure that it can do nothing; the order matters, see above."""
+        name, terms = self.standing.name, self.terms
+        found = await find_import(terms.imports, name, list_id=terms.list_id)
+        if found is None:
+            await terms.stage.remove(self._left_file)
+            found, looks = await look_for(terms.imports, name, terms.list_id, terms.lookup_waits_s)
+            was_seen = 0 < looks == len(terms.lookup_waits_s)
+            if found is None and (not was_seen or await terms.stage.log(self._left_file)):
+                blind = "is removed now, but the imports of the list cannot be looked at"
+                raise JobError(
+                    f"the import of {name} may exist: it was submitted, and its file "
+                    + ("was asked for" if was_seen else blind)
+                    + ". Run the same command again in some minutes",
+                    operation="imports.run",
+                )
+        if found is None:
+            self.standing.step = None
+        else:
+            await self._record("created", import_id=found)
+
+    async def _create(self, staged: StagedFile) -> dict[str, Any]:
         terms = self.terms
+        import_id = await create_once(
+            terms.imports,
+            terms.stage,
+            staged,
+            dict(terms.request),
+            list_id=terms.list_id,
+            waits_s=terms.lookup_waits_s,
+        )
+        return {"import_id": import_id}
+
+    async def _process(self, place: Staging) -> None:  # noqa: ARG002 - an import tells itself whether it has its file
+        terms, import_id = self.terms, self.standing.creation["import_id"]
         self.final = final = await follow(
             terms.imports,
             import_id,
@@ -216,6 +306,12 @@ class Delivery:
             status_desc=final.status_desc and mask(final.status_desc),
             counts=VendorCounts.of(final).as_dict(),
         )
+
+
+def _digest_of(stage: Stage) -> str:
+    """Tell a stage from others without naming it; empty where its files go with the program, or nobody knows."""
+    place = getattr(stage, "place", "")
+    return hashlib.blake2b(os.fsencode(place), digest_size=16).hexdigest() if place else ""
 
 
 async def follow(
@@ -251,14 +347,14 @@ async def follow(
                     if last.is_final:
                         return last
         if limit.cancelled_caught:
-            raise JobTimeoutError(f"import {import_id} did not end within {timeout_s:g} s", job=_bare(last))
-        raise JobError(f"import {import_id} could not be followed to its end", job=_bare(last))
+            raise JobTimeoutError(f"import {import_id} did not end within {timeout_s:g} s", job=bare(last))
+        raise JobError(f"import {import_id} could not be followed to its end", job=bare(last))
     except OngageError as error:
         error.add_note(f"Import {import_id} was created, and goes on at the vendor's if it has fetched the file.")
         raise
 
 
-def _bare(snapshot: Any) -> Any:
+def bare(snapshot: Any) -> Any:
     """Return it without the file's URL and with the vendor's words masked: errors are pickled, a URL may be a key."""
     if not has(type(snapshot)):
         return snapshot
@@ -282,7 +378,7 @@ def failure(report: ImportReport, final: ImportSnapshot | None) -> ImportFailedE
     error = ImportFailedError(
         f"import {first.import_id} ended with status {first.status} ({first.status_desc or 'no description'}){others}",
         status=first.status or 0,
-        job=_bare(final),
+        job=bare(final),
         operation="imports.run",
     )
     error.report = report

@@ -26,7 +26,18 @@ from attrs import define, field, frozen
 
 from ongage_async.errors import JournalError, mask
 
-__all__ = ["FAILED_FROM", "Entry", "Identity", "Journal", "MemoryJournal", "PartStanding", "Standing", "Step", "claim"]
+__all__ = [
+    "FAILED_FROM",
+    "Entry",
+    "Identity",
+    "Journal",
+    "MemoryJournal",
+    "PartStanding",
+    "Standing",
+    "Step",
+    "claim",
+    "legible",
+]
 
 Step = Literal["planned", "staged", "submitting", "created", "final", "cleaned"]
 FAILED_FROM = 90000
@@ -82,10 +93,15 @@ class Identity:
 
 def _feature(value: Any) -> tuple[str, str]:
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(), mask(text)[:200]
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(), legible(mask(text)[:200])
 
 
 _NONE = ("", "nothing")
+
+
+def legible(text: str) -> str:
+    """Return text that can be written anywhere: names of files may be no text, and stand in reports and journals."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class Journal(Protocol):
@@ -179,14 +195,18 @@ class PartStanding:
     Attributes:
         step: The last step; None before the first.
         name: Name of the attempt's staged file.
+        stage: What tells the stage that it was put on from others; empty where nothing does.
         import_id: The vendor's id.
+        creation: The facts of its latest ``created`` line; empty before it.
         ending: The facts of its ``final`` line.
         cleaning: The facts of its ``cleaned`` line.
     """
 
     step: Step | None = None
     name: str = ""
+    stage: str = ""
     import_id: int | None = None
+    creation: Mapping[str, Any] = field(factory=dict)
     ending: Mapping[str, Any] | None = None
     cleaning: Mapping[str, Any] | None = None
 
@@ -195,10 +215,11 @@ class PartStanding:
         self.step = step
         match step:
             case "staged":
-                self.name = facts["name"]
+                self.name, self.stage = facts["name"], facts.get("stage", "")
                 self.import_id = self.ending = self.cleaning = None
+                self.creation = {}
             case "created":
-                self.import_id = facts["import_id"]
+                self.import_id, self.creation = facts["import_id"], facts
             case "final":
                 self.ending = facts
             case "cleaned":
@@ -216,6 +237,16 @@ class PartStanding:
             return False
         counts = self.ending.get("counts") or {}
         return not (counts.get("total") or counts.get("success"))
+
+    @property
+    def is_left_on_stage(self) -> bool:
+        """The staged file could not be removed."""
+        return self.cleaning is not None and not self.cleaning["file_deleted"]
+
+    @property
+    def may_be_staged(self) -> bool:
+        """The staged file may still be fetchable."""
+        return self.is_left_on_stage or self.step not in (None, "cleaned")
 
     @property
     def is_done(self) -> bool:
@@ -247,7 +278,8 @@ class Standing:
         """Follow one line."""
         if step == "planned":
             self.plan = facts
-            self.parts = {number: PartStanding() for number in range(1, len(facts["parts"]) + 1)}
+            for number in range(1, len(facts["parts"]) + 1):  # a second such line renames the side file, no more
+                self.parts.setdefault(number, PartStanding())
         else:
             self.parts[part].take(step, facts)
 

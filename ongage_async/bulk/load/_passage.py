@@ -30,7 +30,6 @@ __all__ = [
     "private_directory",
     "random_name",
     "removing",
-    "staging",
 ]
 
 STEP_S = 0.02
@@ -103,16 +102,6 @@ def no_side_file_unless(may_exist: Callable[[], bool], tally: Tally) -> Iterator
 def random_name(path: Path) -> str:
     """Return a name for a staged file that nobody can guess and nothing else has."""
     return f"{secrets.token_hex(24)}{path.suffix}"
-
-
-@asynccontextmanager
-async def staging(stage: Stage, clean: Path, tell: Tell) -> AsyncGenerator[Staging]:
-    """Stage a file under a random name while the block runs, and remove it after, whatever happens."""
-    tell("stage", 0, 1, "files")
-    staged = await stage.put(clean, random_name(clean))
-    async with removing(stage, staged) as place:
-        tell("stage", 1, 1, "files")
-        yield place
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -24,15 +24,15 @@ from ongage_async.bulk.sources._sources import fingerprint
 from ongage_async.bulk.sources._spool import spool
 from ongage_async.errors import NotFoundError, PermissionDeniedError
 
-__all__ = ["Desk", "Order", "at_hand", "prepare"]
+__all__ = ["Desk", "Order", "SourceOrder", "at_hand", "prepare"]
 
 SMALLEST_PART_BYTES, LARGEST_PART_BYTES = 4 << 20, 64 << 20
 """A part of 4 MiB is some 60,000 rows and keeps the vendor busy for minutes; one of 64 MiB, for hours."""
 
 
 @frozen(kw_only=True)
-class Order:
-    """Say what is loaded, how it is checked, and what is asked of the vendor.
+class SourceOrder:
+    """Say what is loaded and how it is checked, whatever the vendor.
 
     Args:
         source: What holds the rows.
@@ -40,11 +40,7 @@ class Order:
         mapping: Column name → field name.
         encoding: The source's encoding; None: found out.
         delimiter: The source's delimiter; None: found out.
-        overwrite: Change contacts that exist.
-        ignore_empty: Let empty cells change nothing.
-        import_action: What is done with each address.
         dedupe: Send the first good row of each address only.
-        unknown_columns: What to do about columns that the list lacks.
         packing: How parts are cut and packed; without limits: as suits the list.
         password: What opens the source, if it is an encrypted ZIP archive.
         neutralise_formulas: Put an apostrophe before text that a spreadsheet would take for a formula.
@@ -55,11 +51,7 @@ class Order:
     mapping: Mapping[str, str | None] | None = None
     encoding: str | None = None
     delimiter: str | None = None
-    overwrite: bool = True
-    ignore_empty: bool = False
-    import_action: str = "add"
     dedupe: bool = True
-    unknown_columns: UnknownColumns = "drop"
     packing: Packing = field(factory=Packing)
     password: str | None = field(default=None, repr=False)
     neutralise_formulas: bool = False
@@ -75,6 +67,48 @@ class Order:
         if path is None or "*" in path.name:
             return Path("rows.rejected.csv")
         return path.with_name(f"{path.stem.removesuffix('.csv')}.rejected.csv")
+
+    def features(self) -> dict[str, Any]:
+        """Return what else tells it from others: what is asked of this vendor."""
+        return {}
+
+    def identity(self, content: str | None, account: str) -> Identity:
+        """Return what tells this load from others.
+
+        Args:
+            content: What tells the source from others (`fingerprint`).
+            account: What tells the account from others; no secret.
+        """
+        packing = self.packing
+        return Identity.of(
+            source=f"{self.path.name if self.path else 'rows'} ({content or 'not kept'})",
+            account=account,
+            list=self.list_id,
+            mapping=self.mapping and dict(self.mapping),
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            dedupe=self.dedupe,
+            neutralise_formulas=self.neutralise_formulas,
+            parts=[packing.part_rows, packing.part_bytes, packing.zip, packing.password is not None],
+            **self.features(),
+        )
+
+
+@frozen(kw_only=True)
+class Order(SourceOrder):
+    """Say what is loaded, how it is checked, and what is asked of Ongage.
+
+    Args:
+        overwrite: Change contacts that exist.
+        ignore_empty: Let empty cells change nothing.
+        import_action: What is done with each address.
+        unknown_columns: What to do about columns that the list lacks.
+    """
+
+    overwrite: bool = True
+    ignore_empty: bool = False
+    import_action: str = "add"
+    unknown_columns: UnknownColumns = "drop"
 
     def request(self, **sent: str) -> dict[str, Any]:
         """Return what each import asks for."""
@@ -95,27 +129,12 @@ class Order:
             neutralise_formulas=self.neutralise_formulas,
         )
 
-    def identity(self, content: str | None, account: str) -> Identity:
-        """Return what tells this load from others.
+    def features(self) -> dict[str, Any]:
+        """Return what is asked of the vendor; see `SourceOrder.features`."""
+        return {"request": self.request(), "unknown_columns": self.unknown_columns}
 
-        Args:
-            content: What tells the source from others (`fingerprint`).
-            account: What tells the account from others; no secret.
-        """
-        packing = self.packing
-        return Identity.of(
-            source=f"{self.path.name if self.path else 'rows'} ({content or 'not kept'})",
-            account=account,
-            list=self.list_id,
-            mapping=self.mapping and dict(self.mapping),
-            encoding=self.encoding,
-            delimiter=self.delimiter,
-            request=self.request(),
-            dedupe=self.dedupe,
-            unknown_columns=self.unknown_columns,
-            neutralise_formulas=self.neutralise_formulas,
-            parts=[packing.part_rows, packing.part_bytes, packing.zip, packing.password is not None],
-        )
+
+AnyOrder = TypeVar("AnyOrder", bound=SourceOrder)
 
 
 @define
@@ -162,8 +181,8 @@ class Desk:
 
 @asynccontextmanager
 async def at_hand(
-    order: Order, work_dir: Path | None, *, again: bool = False
-) -> AsyncGenerator[tuple[Order, str | None]]:
+    order: AnyOrder, work_dir: Path | None, *, again: bool = False
+) -> AsyncGenerator[tuple[AnyOrder, str | None]]:
     """Have the source where worker threads can read it, while the block runs.
 
     Args:

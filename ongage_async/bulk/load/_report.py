@@ -13,7 +13,7 @@ from typing import Any
 from attrs import field, fields, frozen
 
 from ongage_async.bulk._ports import ImportSnapshot
-from ongage_async.bulk.load._journal import FAILED_FROM, PartStanding, Standing
+from ongage_async.bulk.load._journal import FAILED_FROM, PartStanding, Standing, legible
 from ongage_async.bulk.stages._stage import Fetch
 from ongage_async.errors import mask
 
@@ -118,6 +118,11 @@ class PartReport:
     def is_failed(self) -> bool:
         """Its import ended with an error."""
         return self.status is not None and self.status >= FAILED_FROM
+
+    @property
+    def is_accounted_for(self) -> bool:
+        """The vendor saw its rows, no more and no fewer, and says what became of each."""
+        return self.vendor.total == self.rows and not self.outcomes["unknown"]
 
     @property
     def is_fetched_once(self) -> bool:
@@ -230,11 +235,12 @@ class ImportReport:
 
     @property
     def adds_up(self) -> bool:
-        """Every row that was read was sent, rejected or a duplicate; and the vendor saw exactly the rows sent."""
+        """Every row that was read was sent, rejected or a duplicate; and the vendor accounts for just the rows sent."""
         if self.rows_sent is None or self.rows_read is None:
             return self.vendor.total is not None and not self.differences
         ours = self.rows_read == self.rows_sent + sum(self.rows_rejected.values()) + self.duplicates
-        return ours and (self.rows_sent == 0 or self.vendor.total == self.rows_sent)
+        theirs = self.rows_sent == 0 or self.vendor.total == self.rows_sent
+        return ours and theirs and all(part.is_accounted_for for part in self.parts)
 
     @property
     def fetched_once(self) -> bool:
@@ -253,11 +259,11 @@ class ImportReport:
 
     def as_json(self) -> str:
         """Return it as a JSON document."""
-        return json.dumps(self.as_dict(), indent=2, ensure_ascii=False)
+        return legible(json.dumps(self.as_dict(), indent=2, ensure_ascii=False))
 
     def as_text(self) -> str:
         """Return it for people, some lines of text."""
-        return "\n".join((*_our_lines(self), *_vendor_lines(self), *_file_lines(self)))
+        return legible("\n".join((*_our_lines(self), *_vendor_lines(self), *_file_lines(self))))
 
 
 def find_differences(rows_sent: int | None, vendor: VendorCounts) -> tuple[str, ...]:

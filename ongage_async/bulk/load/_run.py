@@ -5,37 +5,32 @@ cancelled. Whatever a load has reached is what its journal says (`_journal.py`):
 first one. `imports.run` is the caller.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
-from attrs import asdict, define, field
+from attrs import define, field
 
 from ongage_async.bulk._fields import UnknownColumns
 from ongage_async.bulk._ports import Imports, ListFields, Lists, Phase, Progress, ProgressListener
 from ongage_async.bulk.check._clean import Tally
-from ongage_async.bulk.check._parts import Packing, Part
-from ongage_async.bulk.check._side_file import free_name, publish
+from ongage_async.bulk.check._parts import Packing
 from ongage_async.bulk.load._create import LOOKUP_WAITS_S
-from ongage_async.bulk.load._delivery import Delivery, Terms, failure, follow
-from ongage_async.bulk.load._journal import Identity, Journal, MemoryJournal, Standing, claim
-from ongage_async.bulk.load._passage import no_side_file_unless, private_directory
-from ongage_async.bulk.load._prepare import Desk, Order, at_hand, prepare
+from ongage_async.bulk.load._delivery import ImportDelivery, ImportTerms, bare, failure, follow
+from ongage_async.bulk.load._groundwork import Groundwork, journal_of, planned_parts
+from ongage_async.bulk.load._journal import Journal, Standing
+from ongage_async.bulk.load._prepare import Desk, Order, prepare
 from ongage_async.bulk.load._report import ImportReport, VendorCounts, find_differences
 from ongage_async.bulk.load._shares import Shares
-from ongage_async.bulk.load._sqlite_journal import SqliteJournal, empty_directory, sync_files
+from ongage_async.bulk.load._sqlite_journal import SqliteJournal, empty_directory
 from ongage_async.bulk.stages._open import open_stage
 from ongage_async.bulk.stages._stage import HostedFile, Stage
 from ongage_async.errors import ConfigurationError, JobError, JournalError, mask
 
-__all__ = ["journal_of", "resume", "run"]
-
-SIDE_FILE = "rejected.csv"
-"""Name of the side file while it lies among the parts."""
+__all__ = ["resume", "run"]
 
 
 async def run(
@@ -205,25 +200,6 @@ async def resume(
         return await load.bring(standing, journal.directory)
 
 
-def journal_of(journal: Journal | str | PathLike[str] | bool | None, source: Path | None) -> Journal:
-    """Return the journal that a caller means.
-
-    Args:
-        journal: A journal, its place, True for the place beside the source, or nothing.
-        source: Path of the source, if it has one.
-
-    Raises:
-        ConfigurationError: There is no place beside the source.
-    """
-    if journal is None or journal is False:
-        return MemoryJournal()
-    if journal is not True:
-        return SqliteJournal(journal) if isinstance(journal, str | PathLike) else journal
-    if source is None or "*" in source.name:
-        raise ConfigurationError("journal=True lies beside a file: for this source, pass a place as journal=")
-    return SqliteJournal.beside(source)
-
-
 @define(kw_only=True)
 class _Load:
     """One load: what it works with."""
@@ -239,9 +215,11 @@ class _Load:
     lookup_waits_s: Sequence[float]
     count_calls: Callable[[], int] | None
     _started_at: float = field(factory=anyio.current_time, init=False)
+    ground: Groundwork[Order] = field(init=False)
     _calls_before: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.ground = Groundwork(self.journal, self._prepare)
         self._calls_before = self.count_calls() if self.count_calls else 0
 
     def tell(self, phase: Phase, done: float, total: float | None, unit: str, detail: str = "") -> None:
@@ -253,86 +231,22 @@ class _Load:
         """Load what can be read here."""
         if self.stage is None:
             raise ConfigurationError("stage= is needed: where the vendor fetches the file, for instance a FileDrop")
-        async with self.journal.held(), self._room(work_dir) as directory:
-            async with at_hand(order, work_dir, again=self._is_kept) as (order_at_hand, content):
-                standing = await self._standing(order_at_hand.identity(content, account))
-                tally = None if standing.plan else await self._plan(order_at_hand, standing, directory, side)
-            if tally is None or self._is_kept:
-                return await self.bring(standing, directory)
-            with no_side_file_unless(lambda: standing.may_have_sent, tally):
-                return await self.bring(standing, directory)
+        async with self.ground.laid(order, side, account, work_dir) as (standing, directory):
+            return await self.bring(standing, directory)
 
-    @property
-    def _is_kept(self) -> bool:
-        """The journal outlives this process, and with it the parts and the side file."""
-        return self.journal.directory is not None
-
-    @asynccontextmanager
-    async def _room(self, work_dir: Path | None) -> AsyncGenerator[Path]:
-        """Find a directory for the parts: the journal's, or one that goes with this run."""
-        if self.journal.directory is not None:
-            yield self.journal.directory
-        else:
-            async with private_directory(work_dir) as directory:
-                yield directory
-
-    async def _standing(self, identity: Identity) -> Standing:
-        """Ask the journal how far the load is."""
-        if self._is_kept:
-            return await claim(self.journal, identity)
-        await self.journal.start(identity)  # what a journal in memory knows of is gone with the run that wrote it
-        return Standing()
-
-    async def _plan(self, order: Order, standing: Standing, directory: Path, side: Path) -> Tally:
-        """Check the source into parts, and have both on the disk before the journal says so."""
-        await anyio.to_thread.run_sync(empty_directory, directory)
-        cleaner, tally = await prepare(
-            order, self.desk, directory, directory / SIDE_FILE if self._is_kept else side, self.tell
-        )
-        with no_side_file_unless(lambda: standing.plan is not None, tally):
-            place: Path | None = tally.side_file
-            if self._is_kept:
-                await anyio.to_thread.run_sync(sync_files, directory)
-                place = place and await self._place(side)
-            await self._record_plan(standing, self._plan_facts(order, cleaner.name, tally, place))
-        return tally
-
-    def _plan_facts(self, order: Order, source: str, tally: Tally, side_file: Path | None) -> dict[str, Any]:
-        return {
-            "source": mask(source),
-            "list_id": self.list_id,
-            "request": order.request(csv_delimiter=",", encoding="UTF-8"),
-            "rows_read": tally.rows_read,
-            "rows_clean": tally.rows_clean,
-            "duplicates": tally.duplicates,
-            "rejected": dict(tally.rejected),
-            "unknown_columns": [mask(name) for name in tally.unknown_columns],
-            "parts": [{**asdict(part), "path": part.path.name} for part in tally.parts],
-            "side_file": side_file and str(side_file),
-        }
-
-    async def _place(self, side: Path) -> Path:
-        return await anyio.to_thread.run_sync(free_name, side)
-
-    async def _record_plan(self, standing: Standing, facts: dict[str, Any]) -> None:
-        await self.journal.record("planned", **facts)
-        standing.take("planned", 0, facts)
-
-    async def _publish_side_file(self, standing: Standing, written: Path) -> None:
-        """Give it the place that the journal says; where somebody was faster, another one, once the journal knows."""
-        while standing.plan and standing.plan["side_file"] and await anyio.Path(written).exists():
-            place = Path(standing.plan["side_file"])
-            if await anyio.to_thread.run_sync(publish, written, place):
-                return
-            await self._record_plan(standing, {**standing.plan, "side_file": str(await self._place(place))})
+    async def _prepare(self, order: Order, directory: Path, side: Path) -> tuple[Tally, dict[str, Any]]:
+        """Check the source into parts, and say what the journal shall know of them."""
+        cleaner, tally = await prepare(order, self.desk, directory, side, self.tell)
+        asked = {"list_id": self.list_id, "request": order.request(csv_delimiter=",", encoding="UTF-8")}
+        return tally, {"source": mask(cleaner.name), **asked}
 
     async def bring(self, standing: Standing, directory: Path) -> ImportReport:
         """Bring in all parts that are not in yet, as many at once as the list takes."""
         assert standing.plan is not None and self.stage is not None  # noqa: S101, PT018 - both callers saw to it
-        await self._publish_side_file(standing, directory / SIDE_FILE)
-        parts = [Part(**{**facts, "path": directory / facts["path"]}) for facts in standing.plan["parts"]]
+        await self.ground.publish_side_file(standing, directory)
+        parts = planned_parts(standing.plan, directory)
         shares = Shares(self.tell, {part.number: part.rows for part in parts})
-        terms = Terms(
+        terms = ImportTerms(
             imports=self.imports,
             stage=self.stage,
             list_id=self.list_id,
@@ -343,18 +257,21 @@ class _Load:
             timeout_s=self.timeout_s,
             lookup_waits_s=self.lookup_waits_s,
         )
-        deliveries = [Delivery(terms, part, standing.parts[part.number]) for part in parts]
-        shares.skip(each.part.number for each in deliveries if each.standing.is_done)
+        deliveries = [ImportDelivery(terms, part, standing.parts[part.number]) for part in parts]
+        earlier = [each for each in deliveries if each.standing.is_done]
+        shares.skip(each.part.number for each in earlier)
         await self._bring_some([each for each in deliveries if not each.standing.is_done])
+        for left in (each for each in earlier if each.standing.is_left_on_stage):
+            await left.tidy()
         report = ImportReport.of(standing, elapsed_s=self._elapsed_s, calls=self._calls)
         failed = [delivery for delivery in deliveries if delivery.standing.has_failed]
-        if self._is_kept and not failed:
+        if self.ground.is_kept and not failed:
             await anyio.to_thread.run_sync(empty_directory, directory)
         if failed:
             raise failure(report, failed[0].final)
         return report
 
-    async def _bring_some(self, waiting: Sequence[Delivery]) -> None:
+    async def _bring_some(self, waiting: Sequence[ImportDelivery]) -> None:
         """Bring parts in side by side; after an error, none is begun any more, and those under way are ended."""
         errors: list[Exception] = []
         queue = iter(waiting)
@@ -371,8 +288,9 @@ class _Load:
         if len(waiting) < 2:
             await bring_one_by_one()
         else:
+            at_once = min(len(waiting), await self.desk.concurrent())
             async with anyio.create_task_group() as tasks:
-                for _ in range(min(len(waiting), await self.desk.concurrent())):
+                for _ in range(at_once):
                     tasks.start_soon(bring_one_by_one)
         if errors:
             raise self._with_notes(errors)
@@ -381,7 +299,7 @@ class _Load:
         first, *others = errors
         for other in others:
             first.add_note(f"Another part: {type(other).__name__}: {other}")
-        if self._is_kept:
+        if self.ground.is_kept:
             first.add_note("The journal knows how far the load is: the same command goes on from there.")
         return first
 
@@ -391,7 +309,7 @@ class _Load:
         await self.journal.record("submitting", name=source.name)
         created = await self.imports.create(file_url=source.url, list_id=self.list_id, **request)
         if not created.id:
-            raise JobError("the answer names no import: find it among the imports of the list", job=created)
+            raise JobError("the answer names no import: find it among the imports of the list", job=bare(created))
         self.tell("create", 1, 1, "imports")
         await self.journal.record("created", import_id=created.id)
         tell = lambda share, detail: self.tell("process", 100 * share, 100, "%", detail)  # noqa: E731
@@ -406,7 +324,7 @@ class _Load:
             rows_sent=None,
             import_id=created.id,
             status=int(final.status or 0),
-            status_desc=final.status_desc,
+            status_desc=final.status_desc and mask(final.status_desc),
             vendor=vendor,
             differences=find_differences(None, vendor),
             elapsed_s=self._elapsed_s,

@@ -16,7 +16,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,10 @@ __all__ = ["SUFFIX", "SqliteJournal", "empty_directory", "sync_files"]
 T = TypeVar("T")
 SUFFIX = ".ongage-journal"
 VERSION = 1
+
+FRESH = "journal.new"
+_OF_A_BEGINNING = ("lock", FRESH, f"{FRESH}-journal")
+"""What there may be before there is a journal."""
 
 _TABLES = """
 create table feature (name text primary key, digest text not null, words text not null);
@@ -56,6 +60,7 @@ class SqliteJournal:
             raise ConfigurationError(f"journal: {self.path.name} is no directory, and a journal is one")
         self._database = self.path / "journal.sqlite"
         self._writing = threading.Lock()
+        self._is_mine = False
 
     @classmethod
     def beside(cls, source: str | os.PathLike[str]) -> "SqliteJournal":
@@ -80,11 +85,17 @@ class SqliteJournal:
     async def held(self) -> AsyncGenerator[None]:
         """Keep other runs away, on this machine; see `Journal.held`."""
         handle = self._lock()
+        self._is_mine = True
         try:
-            await anyio.to_thread.run_sync(self._prepare)
+            with self._troubles():
+                await anyio.to_thread.run_sync(self._prepare)
             yield
         finally:
-            os.close(handle)  # which lets go of the lock
+            with (
+                self._writing
+            ):  # asyncio's own cancellation leaves a thread behind: no line comes after the lock is gone
+                self._is_mine = False
+                os.close(handle)  # which lets go of the lock
 
     def is_held(self) -> bool:
         """Say whether a run is alive."""
@@ -97,13 +108,13 @@ class SqliteJournal:
         return False
 
     def _lock(self) -> int:
-        try:
-            self.path.mkdir(mode=0o700, exist_ok=True)
+        with self._troubles():
+            self._make_private()
             handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise JournalError(f"the journal {self.path.name} cannot be made: {error.strerror}") from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.fstat(handle).st_nlink:  # removed since it was opened: others lock another file
+                raise BlockingIOError
         except OSError as error:
             os.close(handle)
             if isinstance(error, BlockingIOError):
@@ -111,19 +122,34 @@ class SqliteJournal:
             raise JournalError(f"the journal {self.path.name} cannot be locked: {error.strerror}") from error
         return handle
 
+    def _make_private(self) -> None:
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        if not self.exists and any(each.name not in _OF_A_BEGINNING for each in self.path.iterdir()):
+            raise JournalError(f"{self.path.name} is no journal and holds something else: pass a place of its own")
+        if self.path.stat().st_mode & 0o077:
+            self.path.chmod(0o700)
+
+    @contextmanager
+    def _troubles(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise JournalError(f"the journal {self.path.name} cannot be made: {reason}") from error
+
     async def identity(self) -> Identity | None:
         """Return what it belongs to; see `Journal.identity`."""
         return await self._work(_read_identity)
 
     async def start(self, identity: Identity) -> None:
         """Begin anew; see `Journal.start`."""
-        await self._work(partial(_start, identity))
+        await self._change(partial(_start, identity))
 
     async def record(self, step: Step, part: int = 0, /, **facts: Any) -> None:
         """Write a line; see `Journal.record`."""
-        text = json.dumps(facts, ensure_ascii=False)
+        text = json.dumps(facts)  # in ASCII: names of files may be no text
         at = dt.datetime.now(dt.UTC).isoformat()
-        await self._work(lambda base: base.execute(_INSERT, (at, part, step, text)))
+        await self._change(lambda base: base.execute(_INSERT, (at, part, step, text)))
 
     async def lines(self) -> tuple[Entry, ...]:
         """Return all lines; see `Journal.lines`."""
@@ -134,19 +160,32 @@ class SqliteJournal:
         return (await self.lines() or (None,))[-1]
 
     async def delete(self) -> None:
-        """Remove it from the disk, with its parts.
+        """Remove it from the disk, with its parts, and its directory unless something else is in there.
 
         Raises:
-            JournalError: A run holds it.
+            JournalError: A run holds it, or it cannot be removed.
         """
         async with self.held():
-            await anyio.to_thread.run_sync(partial(shutil.rmtree, self.path))
+            await anyio.to_thread.run_sync(self._remove)
+
+    def _remove(self) -> None:
+        with self._writing, self._troubles():
+            shutil.rmtree(self.directory)  # first: while there is a database, it can be given up again
+            for name in (f"{self._database.name}-journal", self._database.name, *_OF_A_BEGINNING):
+                (self.path / name).unlink(missing_ok=True)
+            with suppress(OSError):
+                self.path.rmdir()
 
     async def _work(self, job: Callable[[sqlite3.Connection], T]) -> T:
         return await anyio.to_thread.run_sync(self._transact, job)
 
-    def _transact(self, job: Callable[[sqlite3.Connection], T]) -> T:
+    async def _change(self, job: Callable[[sqlite3.Connection], object]) -> None:
+        await anyio.to_thread.run_sync(partial(self._transact, job, changes=True))
+
+    def _transact(self, job: Callable[[sqlite3.Connection], T], *, changes: bool = False) -> T:
         with self._writing, self._opened() as base:
+            if changes and not self._is_mine:
+                raise JournalError(f"no run holds the journal {self.path.name}: nothing may be written")
             base.execute("begin immediate")
             answer = job(base)
             base.execute("commit")
@@ -170,9 +209,14 @@ class SqliteJournal:
             raise JournalError(f"the journal {self.path.name} cannot be used: {error}") from error
 
     def _prepare(self) -> None:
+        with self._writing:
+            if self._is_mine:
+                self._make()
+
+    def _make(self) -> None:
         """Make the file with its tables, unless there is one; whole under its name or not there at all."""
         if not self.exists:
-            fresh = self.path / "journal.new"
+            fresh = self.path / FRESH
             fresh.unlink(missing_ok=True)
             os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             base = sqlite3.connect(fresh, isolation_level=None)
@@ -211,15 +255,33 @@ def _read_lines(base: sqlite3.Connection) -> tuple[Entry, ...]:
 
 
 def empty_directory(directory: Path) -> None:
-    """Remove all files in a directory: parts that are in, or of a run that never came to its plan."""
-    for path in directory.iterdir():
-        path.unlink()
+    """Remove all files in a directory: parts that are in, or of a run that never came to its plan.
+
+    Raises:
+        JournalError: They cannot be removed.
+    """
+    with _disk_errors("emptied"):
+        for path in directory.iterdir():
+            path.unlink()
 
 
 def sync_files(directory: Path) -> None:
-    """Have a directory and its files on the disk, and not only on their way there."""
-    for path in (*directory.iterdir(), directory):
-        _sync(path)
+    """Have a directory and its files on the disk, and not only on their way there.
+
+    Raises:
+        JournalError: The disk is full, or broken.
+    """
+    with _disk_errors("written"):
+        for path in (*directory.iterdir(), directory):
+            _sync(path)
+
+
+@contextmanager
+def _disk_errors(done: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise JournalError(f"the journal's parts cannot be {done}: {error.strerror}") from error
 
 
 def _sync(path: Path) -> None:

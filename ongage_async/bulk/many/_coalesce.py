@@ -12,7 +12,7 @@ from attrs import define, field
 
 from ongage_async._tasks import Yard
 from ongage_async.bulk.many._batches import BatchSize, SpareCalls
-from ongage_async.bulk.many._courier import Courier, Entry, Order, Send, Settled, Turn, Verdict
+from ongage_async.bulk.many._courier import Courier, Entry, Order, Send, Settled, Turn
 from ongage_async.errors import ConfigurationError, InvalidInputError, copied
 from ongage_async.models import ContactRow, NewContact, RowOutcome
 
@@ -29,7 +29,7 @@ class _Waiter:
     place: int
     row: NewContact
     told: anyio.Event = field(factory=anyio.Event)
-    verdict: Verdict | None = None
+    settled: Settled | None = None
     bug: Exception | None = None
 
 
@@ -134,12 +134,12 @@ class Coalesced:
     def _outcome(self, waiter: _Waiter) -> RowOutcome:
         if waiter.bug is not None:
             raise waiter.bug
-        verdict = waiter.verdict
-        if verdict is None:  # the event loop is ending
+        settled = waiter.settled
+        if settled is None:  # the event loop is ending
             raise ConfigurationError("the call was given up before it had an answer")
-        if verdict.error is not None:
-            raise copied(verdict.error)
-        return RowOutcome(0, waiter.row.email, verdict.kind, verdict.contact_id, verdict.reason)
+        if settled.error is not None:
+            raise copied(settled.error)
+        return RowOutcome(0, waiter.row.email, settled.kind, settled.contact_id, settled.reason)
 
     async def _carry(self, call: _Call) -> None:
         """Wait until the call is full or old enough, and deliver it."""
@@ -165,11 +165,11 @@ class Coalesced:
         await turn.come()
         entries = [Entry(key, [(waiter.place, waiter.row) for waiter in same]) for key, same in call.waiters.items()]
         courier = Courier(self._send, True, BatchSize(self._max_rows), SpareCalls(SPARE_CALLS))
-        settled: list[Settled] = await courier.deliver(entries)
+        settled = await courier.deliver(entries)
         self.calls += courier.calls
         for each in settled:
             for place, _ in each.rows:
-                waiting[place].verdict = each.verdict
+                waiting[place].settled = each
 
     async def aclose(self) -> None:
         """Send what waits, take no more, and wait until every task has its outcome."""

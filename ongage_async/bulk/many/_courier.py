@@ -5,11 +5,11 @@ part again if that one is refused; calls that share an address go one after the 
 fill the calls and tell the outcomes on; how one call is made is an argument.
 """
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import anyio
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from ongage_async.bulk.many._batches import BatchSize, SpareCalls, suspects
 from ongage_async.errors import (
@@ -25,9 +25,9 @@ from ongage_async.errors import (
     ResponseTimeoutError,
     ServerError,
 )
-from ongage_async.models import ContactsReport, NewContact, RowKind
+from ongage_async.models import ContactsReport, NewContact, RowKind, RowOutcome
 
-__all__ = ["Courier", "Entry", "Order", "Send", "Settled", "Turn", "Verdict"]
+__all__ = ["Courier", "Entry", "Order", "Send", "Settled", "Turn"]
 
 Send = Callable[[Sequence[NewContact]], Awaitable[ContactsReport]]
 """Makes one call and tells the outcome of each of its rows, in their order."""
@@ -68,29 +68,37 @@ class Entry:
         return [Entry(self.key, [row]) for row in self.rows]
 
 
-@frozen
-class Verdict:
-    """Say what became of the rows of an entry.
+@define(eq=False)
+class Settled:
+    """Say what became of the rows of one address.
 
     Attributes:
+        rows: Place in the input, and row; None for one that could not be sent.
         kind: What the vendor did.
         contact_id: The vendor's id, when it tells it.
         reason: Why they were rejected; or, without an answer, what happened instead.
         error: Why there is no answer; None when there is one.
     """
 
+    rows: Sequence[tuple[int, NewContact | None]]
     kind: RowKind
     contact_id: str | None = None
     reason: str | None = None
     error: OngageError | None = None
 
+    @property
+    def earlier(self) -> RowKind:
+        """What became of all rows but the last: they were merged into it, unless the vendor did not take it."""
+        merged = self.error is None and self.kind is not RowKind.REJECTED
+        return RowKind.DUPLICATE if merged else self.kind
 
-@frozen
-class Settled:
-    """Join rows, with their places in the input, to what became of them."""
-
-    rows: Sequence[tuple[int, NewContact]]
-    verdict: Verdict
+    def outcomes(self) -> Iterator[RowOutcome]:
+        """Yield what became of each row."""
+        for place, row in self.rows[:-1]:
+            yield RowOutcome(place, row.email if row else None, self.earlier, self.contact_id, self.reason)
+        place, row = self.rows[-1]
+        contact_id = self.contact_id or (row.id if row else None)
+        yield RowOutcome(place, row.email if row else None, self.kind, contact_id, self.reason)
 
 
 @define(eq=False)
@@ -116,9 +124,9 @@ class Courier:
     hopeless: OngageError | None = None
 
     async def deliver(self, entries: Sequence[Entry]) -> list[Settled]:
-        """Send the entries, no two of one address; return the verdict on each row, whatever the vendor says."""
+        """Send the entries, no two of one address; return what became of each, whatever the vendor says."""
         if self.hopeless is not None:
-            return _all(entries, Verdict(RowKind.NOT_SENT, reason=_words(self.hopeless), error=self.hopeless))
+            return _unanswered(entries, RowKind.NOT_SENT, self.hopeless)
         self.calls += 1
         try:
             report = await self.send([entry.merged() for entry in entries])
@@ -128,19 +136,22 @@ class Courier:
         self.size.accepted(len(entries))
         settled: list[Settled] = []
         for entry, told in zip(entries, report.outcomes, strict=True):
-            settled += await self._parted(entry, Verdict(told.kind, told.contact_id, told.reason))
+            if told.kind is RowKind.REJECTED:
+                settled += await self._rejected(entry, told.reason)
+            else:
+                settled.append(Settled(entry.rows, told.kind, told.contact_id, told.reason))
         return settled
 
     async def _without_answer(self, entries: Sequence[Entry], error: OngageError) -> list[Settled]:
         if isinstance(error, _HOPELESS):
             self.hopeless = self.hopeless or error
-            return _all(entries, Verdict(RowKind.NOT_SENT, reason=_words(error), error=error))
+            return _unanswered(entries, RowKind.NOT_SENT, error)
         if self._is_refusal(error):
             return await self._refused(entries, error)
         if isinstance(error, ResponseTimeoutError):
             self.size.too_much(len(entries))
         kind = RowKind.NOT_SENT if error.outcome is Outcome.NOT_SENT else RowKind.UNKNOWN
-        return _all(entries, Verdict(kind, reason=_words(error), error=error))
+        return _unanswered(entries, kind, error)
 
     def _is_refusal(self, error: OngageError) -> bool:
         """Tell whether the vendor says no to the rows; status 500 with "validation" is one of its ways (§1.6)."""
@@ -151,30 +162,31 @@ class Courier:
     async def _refused(self, entries: Sequence[Entry], error: OngageError) -> list[Settled]:
         reason = _words(error)
         if len(entries) == 1:
-            return await self._parted(entries[0], Verdict(RowKind.REJECTED, reason=reason))
+            return await self._rejected(entries[0], reason)
         if not self.spare.spend(2):
             together = f"refused in one call with {len(entries) - 1} others: {reason}"
-            return _all(entries, Verdict(RowKind.REJECTED, reason=together))
+            return [Settled(entry.rows, RowKind.REJECTED, reason=together) for entry in entries]
         settled: list[Settled] = []
         for part in _cut(entries, suspects(getattr(error, "errors", None), len(entries))):
             settled += await self.deliver(part)
-        all_good = all(each.verdict.kind is not RowKind.REJECTED for each in settled)
+        all_good = all(each.kind is not RowKind.REJECTED for each in settled)
         if all_good or getattr(error, "status", None) == _TOO_LARGE:
             self.size.too_much(len(entries))
         return settled
 
-    async def _parted(self, entry: Entry, verdict: Verdict) -> list[Settled]:
-        """Return the verdict; where several rows went as one and were rejected, send each alone, in their order."""
-        if verdict.kind is not RowKind.REJECTED or len(entry.rows) == 1 or not self.spare.spend(len(entry.rows)):
-            return [Settled(entry.rows, verdict)]
+    async def _rejected(self, entry: Entry, reason: str | None) -> list[Settled]:
+        """Say so; but where several rows went as one, send each alone, in their order."""
+        if len(entry.rows) == 1 or not self.spare.spend(len(entry.rows)):
+            return [Settled(entry.rows, RowKind.REJECTED, reason=reason)]
         settled: list[Settled] = []
         for part in entry.parts():
             settled += await self.deliver([part])
         return settled
 
 
-def _all(entries: Iterable[Entry], verdict: Verdict) -> list[Settled]:
-    return [Settled(entry.rows, verdict) for entry in entries]
+def _unanswered(entries: Iterable[Entry], kind: RowKind, error: OngageError) -> list[Settled]:
+    reason = _words(error)
+    return [Settled(entry.rows, kind, reason=reason, error=error) for entry in entries]
 
 
 def _cut(entries: Sequence[Entry], blamed: frozenset[int]) -> tuple[Sequence[Entry], Sequence[Entry]]:

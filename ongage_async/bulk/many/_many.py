@@ -7,8 +7,9 @@ crash `_row_journal.py`. Knows no wire: how a call is made is an argument. Made 
 import json
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -33,6 +34,8 @@ Read = Callable[[Any, int], NewContact]
 
 MOST_SPAN = 1_000
 """Rows of the source that one call accounts for at most, those included that are not sent with it."""
+_TEXTS = frozenset((str, type(None)))
+_place = attrgetter("index")
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 SILENCE = 3
 """So many calls in a row without an answer end the stream: going on would make all of it uncertain."""
@@ -69,17 +72,21 @@ class _Row:
         place: Place in the source, from 0.
         given: What the source gave.
         new: What is to be sent; None for what cannot be.
-        fault: Why it cannot.
-        encoded: The row as JSON, for its size and its digest.
         key: What its address is known by.
+        size_bytes: About what it takes in a call.
+        fault: Why it cannot be sent.
     """
 
     place: int
     given: Any
     new: NewContact | None
-    fault: str
-    encoded: bytes
     key: str = ""
+    size_bytes: int = 0
+    fault: str = ""
+
+    def encoded(self) -> bytes:
+        """Return what its digest is made of."""
+        return type(self.given).__name__.encode() if self.new is None else _encoded(self.new)
 
 
 @define(eq=False)
@@ -92,39 +99,28 @@ class _Batch:
     size_bytes: int = 0
     turn: Turn | None = None
 
-    def takes(self, row: _Row, most_bytes: int) -> bool:
-        """Whether a row may go with this call: no address stands in it twice, unless its rows can be merged."""
+    def take(self, row: _Row, most_bytes: int) -> bool:
+        """Take a row in, if it may go with this call: no address stands in it twice, unless its rows can be merged."""
         if len(self.rows) >= MOST_SPAN:
             return False
-        if row.new is None:
-            return True
-        if (entry := self.entries.get(row.key)) is not None:
-            return entry.rows[-1][1].overwrite is not False and row.new.overwrite is not False
-        return not self.entries or self.size_bytes + len(row.encoded) <= most_bytes
-
-    def add(self, row: _Row) -> None:
-        """Take a row in."""
+        if (new := row.new) is not None:
+            entry = self.entries.get(row.key)
+            if entry is None:
+                if self.entries and self.size_bytes + row.size_bytes > most_bytes:
+                    return False
+                self.entries[row.key] = Entry(row.key, [(row.place, new)])
+            elif entry.rows[-1][1].overwrite is False or new.overwrite is False:
+                return False
+            else:
+                entry.rows.append((row.place, new))
+            self.size_bytes += row.size_bytes
         self.rows.append(row)
-        if row.new is None:
-            return
-        self.size_bytes += len(row.encoded)
-        if (entry := self.entries.get(row.key)) is None:
-            self.entries[row.key] = Entry(row.key, [(row.place, row.new)])
-        else:
-            entry.rows.append((row.place, row.new))
+        return True
 
-    def outcomes(self, settled: Iterable[Settled]) -> list[RowOutcome]:
-        """Return one outcome per row, in the source's order."""
-        found = {row.place: _outcome(row, RowKind.REJECTED, reason=row.fault) for row in self.rows if row.new is None}
-        for each in settled:
-            verdict = each.verdict
-            merged = verdict.error is None and verdict.kind is not RowKind.REJECTED
-            for place, new in each.rows[:-1]:
-                kind = RowKind.DUPLICATE if merged else verdict.kind
-                found[place] = RowOutcome(place, new.email, kind, verdict.contact_id, verdict.reason)
-            place, new = each.rows[-1]
-            found[place] = RowOutcome(place, new.email, verdict.kind, verdict.contact_id or new.id, verdict.reason)
-        return [found[row.place] for row in self.rows]
+    def refused(self) -> list[Settled]:
+        """Return the rows that cannot be sent."""
+        unfit = (row for row in self.rows if row.new is None)
+        return [Settled([(row.place, None)], RowKind.REJECTED, reason=row.fault) for row in unfit]
 
 
 class Many:
@@ -138,7 +134,7 @@ class Many:
     def __init__(
         self, rows: Any, send: Send, *, operation: str, read: Read, repeatable: bool, choices: Choices
     ) -> None:
-        self._source = Rows(rows)
+        self._source = rows if isinstance(rows, Rows) else Rows(rows)
         self._read = read
         self._operation = operation
         self._choices = choices
@@ -150,6 +146,7 @@ class Many:
         self._journal = None if choices.journal is None else _journal(choices.journal, choices.purpose)
         self._span: Span | None = None
         self._tally = Tally()
+        self._settled: list[Settled] = []
         self._ready: deque[RowOutcome] = deque()
         self._held: _Row | None = None
         self._place = self._resumed = self._silent = 0
@@ -185,6 +182,8 @@ class Many:
         while not self._ready:
             if not await self._step():
                 raise StopAsyncIteration
+            outcomes = (outcome for each in self._settled for outcome in each.outcomes())
+            self._ready.extend(sorted(outcomes, key=_place))
         return self._ready.popleft()
 
     async def aclose(self) -> None:
@@ -211,13 +210,13 @@ class Many:
     async def _to_the_end(self) -> ManyReport:
         try:
             while await self._step():
-                self._ready.clear()
+                pass
             return self.report
         finally:
             await self.aclose()
 
     async def _step(self) -> bool:
-        """Fill the free places and take in the call that ends next; false when all is done."""
+        """Fill the free places and take in the call that ends next, `_settled`; false when all is done."""
         if self._is_over:
             return False
         window = self._window or await self._begin()
@@ -228,7 +227,7 @@ class Many:
         if self._failure is not None and self._held is not None:
             row, self._held = self._held, None
             self._place += 1
-            self._count([_outcome(row, RowKind.NOT_SENT)])
+            self._count([Settled([(row.place, row.new)], RowKind.NOT_SENT)])
             return True
         await self.aclose()
         if self._failure is not None:
@@ -277,26 +276,25 @@ class Many:
         """Read rows until a call is full, the source ends, or a row comes that may not go with the others."""
         most_bytes = self._choices.bytes_per_call
         while len(batch.entries) < self._size.rows and (self._span is None or self._place < self._span.first):
-            row = self._held or await self._next_row()
+            row = self._held or self._look_at(await self._source.next())
             if row is None:
                 return
             self._held = row
-            if batch.rows and not batch.takes(row, most_bytes):
+            if not batch.take(row, most_bytes):
                 return
-            batch.add(row)
             self._held = None
             self._place += 1
 
-    async def _next_row(self) -> _Row | None:
-        given = await self._source.next()
+    def _look_at(self, given: Any) -> _Row | None:
+        """Return what the source gave as a row; None behind the last."""
         if given is END:
             self._exhausted = True
             return None
         try:
             new = self._read(given, self._place + 1)
-            return _Row(self._place, given, new, "", _encoded(new, self._place + 1), new.key)
+            return _Row(self._place, given, new, new.key, _size_bytes(new, self._place + 1))
         except InvalidInputError as error:
-            return _Row(self._place, given, None, str(error), type(given).__name__.encode())
+            return _Row(self._place, given, None, fault=str(error))
 
     async def _carry(self, batch: _Batch) -> tuple[_Batch, list[Settled]]:
         turn = batch.turn or Turn(())
@@ -311,39 +309,39 @@ class Many:
 
     async def _take(self, batch: _Batch, settled: list[Settled]) -> None:
         self._look_for_an_end(settled)
-        outcomes = batch.outcomes(settled)
+        settled += batch.refused()
         before = (self._tally.counts.copy(), self._tally.reasons.copy())
-        self._count(outcomes)
+        self._count(settled)
         if self._journal is None and self._side is None:
             return
         counts, reasons = self._tally.counts - before[0], self._tally.reasons - before[1]
         try:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(partial(self._write, batch, outcomes, counts, reasons))
+                await anyio.to_thread.run_sync(partial(self._write, batch, settled, counts, reasons))
         except OngageError as error:
             self._failure = self._failure or error
 
-    def _count(self, outcomes: list[RowOutcome]) -> None:
-        self._tally.take(outcomes)
-        self._ready.extend(outcomes)
+    def _count(self, settled: list[Settled]) -> None:
+        self._tally.take(settled)
+        self._settled = settled
 
     def _look_for_an_end(self, settled: list[Settled]) -> None:
         if settled:
-            answered = any(each.verdict.error is None for each in settled)
+            answered = any(each.error is None for each in settled)
             self._silent = 0 if answered else self._silent + 1
         if self._silent >= SILENCE and self._courier.hopeless is None:
-            self._courier.hopeless = settled[-1].verdict.error
+            self._courier.hopeless = settled[-1].error
         self._failure = self._failure or self._courier.hopeless
 
-    def _write(self, batch: _Batch, outcomes: list[RowOutcome], counts: Any, reasons: Any) -> None:
+    def _write(self, batch: _Batch, settled: list[Settled], counts: Any, reasons: Any) -> None:
         """Put rejected rows into the side file; then, if no row of the batch is open, the batch into the journal."""
-        pairs = zip(outcomes, batch.rows, strict=True)
         if self._side is not None:
-            told = [(outcome, row.new or row.given) for outcome, row in pairs if outcome.kind is RowKind.REJECTED]
-            self._side.write(told)
-        is_open = any(outcome.kind in (RowKind.UNKNOWN, RowKind.NOT_SENT) for outcome in outcomes)
+            rejected = (outcome for each in settled if each.kind is RowKind.REJECTED for outcome in each.outcomes())
+            rows = ((outcome, batch.rows[outcome.index - batch.first]) for outcome in sorted(rejected, key=_place))
+            self._side.write((outcome, row.new or row.given) for outcome, row in rows)
+        is_open = any(each.kind in (RowKind.UNKNOWN, RowKind.NOT_SENT) for each in settled)
         if self._journal is not None and not is_open:
-            digest = self._journal.digest(row.encoded for row in batch.rows)
+            digest = self._journal.digest(row.encoded() for row in batch.rows)
             side_bytes = self._side.size if self._side is not None else 0
             last = batch.first + len(batch.rows) - 1
             self._journal.record(batch.first, last, digest, counts, reasons, side_bytes)
@@ -354,7 +352,7 @@ class Many:
         """Pass over the rows that an earlier run has settled, and see that they are the same ones."""
         while self._journal is not None and self._span is not None and self._span.first == self._place:
             span = self._span
-            digest = self._journal.digest([row.encoded for row in await self._passed(span)])
+            digest = self._journal.digest([row.encoded() for row in await self._passed(span)])
             if digest != span.digest:
                 raise JournalError(
                     f"rows {span.first + 1:,} to {span.last + 1:,} are not those that the journal knows: give the same "
@@ -367,7 +365,7 @@ class Many:
     async def _passed(self, span: "Span") -> list[_Row]:
         rows = []
         while self._place <= span.last:
-            row = self._held or await self._next_row()
+            row = self._held or self._look_at(await self._source.next())
             self._held = None
             if row is None:
                 raise JournalError(f"the source ends at row {self._place:,}; the journal knows {span.last + 1:,}")
@@ -387,19 +385,21 @@ def _journal(path: Path, purpose: str) -> "RowJournal":
     return RowJournal(path, purpose)
 
 
-def _outcome(row: _Row, kind: RowKind, reason: str | None = None) -> RowOutcome:
-    email = row.new.email if row.new is not None else None
-    return RowOutcome(row.place, email, kind, None, reason)
-
-
-def _encoded(row: NewContact, number: int) -> bytes:
-    """Return the row as JSON.
+def _size_bytes(row: NewContact, number: int) -> int:
+    """Return about how long a row is as JSON; one of texts, as files give them, is not written for it.
 
     Raises:
         InvalidInputError: It holds what JSON cannot; alone it is rejected, in a call it would stop the others.
     """
-    plain = (row.email or row.id, row.overwrite, dict(row.fields))
+    fields = row.fields
     try:
-        return _encode(plain).encode()
+        texts = [row.email or row.id, *fields, *fields.values()]
+        if _TEXTS.issuperset(map(type, texts)):
+            return len("".join(filter(None, texts)).encode()) + 6 * len(fields) + 64
+        return len(_encoded(row))
     except (TypeError, ValueError, RecursionError):
         raise InvalidInputError(f"row {number} holds a value that JSON cannot hold: a date goes as text") from None
+
+
+def _encoded(row: NewContact) -> bytes:
+    return _encode((row.email or row.id, row.overwrite, dict(row.fields))).encode()

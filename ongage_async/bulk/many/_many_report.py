@@ -7,11 +7,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from attrs import define, field, frozen
 
+from ongage_async.bulk.many._courier import Settled
 from ongage_async.errors import InvalidInputError, StagingError, mask
 from ongage_async.models import NewContact, RowKind, RowOutcome
 
@@ -107,14 +109,15 @@ class Tally:
     reasons: Counter[str] = field(factory=Counter)
     rejected: list[RowOutcome] = field(factory=list)
 
-    def take(self, outcomes: Iterable[RowOutcome]) -> None:
+    def take(self, settled: Iterable[Settled]) -> None:
         """Count some rows."""
-        for outcome in outcomes:
-            self.counts[outcome.kind] += 1
-            if outcome.kind is RowKind.REJECTED:
-                self._blame(mask(outcome.reason or "no reason given")[:_LONGEST_REASON], 1)
-                if len(self.rejected) < MOST_REJECTED:
-                    self.rejected.append(outcome)
+        for each in settled:
+            self.counts[each.kind] += 1
+            if len(each.rows) > 1:
+                self.counts[each.earlier] += len(each.rows) - 1
+            if each.kind is RowKind.REJECTED:
+                self._blame(mask(each.reason or "no reason given")[:_LONGEST_REASON], len(each.rows))
+                self.rejected += islice(each.outcomes(), max(0, MOST_REJECTED - len(self.rejected)))
 
     def add(self, counts: Mapping[str, int], reasons: Mapping[str, int]) -> None:
         """Count what an earlier run has counted."""

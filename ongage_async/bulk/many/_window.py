@@ -15,7 +15,7 @@ from ongage_async._tasks import Yard
 
 T = TypeVar("T")
 
-__all__ = ["END", "Rows", "Window"]
+__all__ = ["END", "Pieces", "Rows", "Window"]
 
 ROWS_A_TURN = 500
 """Rows after which others get a turn on the event loop."""
@@ -25,17 +25,17 @@ END: Any = object()
 class Rows:
     """Take rows from any iterable; an async generator is closed at the end, exhausted or not."""
 
-    __slots__ = ("_each", "_taken")
+    __slots__ = ("_each", "_later", "_taken")
 
     def __init__(self, rows: Iterable[Any] | AsyncIterable[Any]) -> None:
-        self._each: AsyncIterator[Any] | Iterator[Any]
-        self._each = aiter(rows) if isinstance(rows, AsyncIterable) else iter(rows)
+        self._later: AsyncIterator[Any] | None = aiter(rows) if isinstance(rows, AsyncIterable) else None
+        self._each: Iterator[Any] = iter(()) if isinstance(rows, AsyncIterable) else iter(rows)
         self._taken = 0
 
     async def next(self) -> Any:
         """Return the next row, `END` behind the last."""
-        if isinstance(self._each, AsyncIterator):
-            return await anext(self._each, END)
+        if self._later is not None:
+            return await anext(self._later, END)
         self._taken += 1
         if self._taken % ROWS_A_TURN == 0:
             await anyio.lowlevel.checkpoint()
@@ -43,9 +43,24 @@ class Rows:
 
     async def aclose(self) -> None:
         """Close the source, if it can be."""
-        close: Callable[[], Awaitable[None]] | None = getattr(self._each, "aclose", None)
+        close: Callable[[], Awaitable[None]] | None = getattr(self._later or self._each, "aclose", None)
         if close is not None:
             await close()
+
+
+class Pieces(Rows):
+    """Take rows from what gives some of them at a time."""
+
+    __slots__ = ()
+
+    async def next(self) -> Any:
+        """Return the next row, `END` behind the last."""
+        while (row := next(self._each, END)) is END and self._later is not None:
+            piece = await anext(self._later, None)
+            if piece is None:
+                break
+            self._each = iter(piece)
+        return row
 
 
 class Window(Generic[T]):

@@ -5,16 +5,10 @@ at home in its own file.
 """
 
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Mapping
-from itertools import islice
+from collections.abc import AsyncIterable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import anyio
-import anyio.to_thread
-
-from ongage_async.bulk._fields import name_columns, wrong_width
-from ongage_async.bulk._ports import closing
 from ongage_async.bulk.sources._arrow import is_arrow, open_arrow, open_parquet
 from ongage_async.bulk.sources._chain import ChainedSource
 from ongage_async.bulk.sources._csv import CSVSource
@@ -24,11 +18,9 @@ from ongage_async.bulk.sources._spool import is_spooled, open_spooled, spool
 from ongage_async.bulk.sources._streams import STDIN, open_bytes, paths_of
 from ongage_async.errors import ConfigurationError, CSVError
 
-__all__ = ["BadRow", "RowSource", "fingerprint", "open_source", "paths_of", "rows_of", "spool"]
+__all__ = ["RowSource", "fingerprint", "open_source", "paths_of", "spool"]
 
 PIECE_BYTES = 1 << 20
-AT_ONCE = 256
-"""Rows that a worker thread reads for `rows_of` at a time."""
 
 
 def open_source(
@@ -114,85 +106,3 @@ def fingerprint(source: Any) -> str | None:
             raise CSVError(f"{path.name} cannot be read: {error.strerror}", reason="cannot be opened") from error
         digest.update(f"\0{size}\0".encode())
     return digest.hexdigest()
-
-
-class BadRow(dict[str, Any]):
-    """A row that could be read but not be believed: too few cells, a NUL byte, a quote that is never closed.
-
-    Attributes:
-        place: Where it stands in the source.
-        reason: What is wrong.
-    """
-
-    def __init__(self, cells: Mapping[str, Any], place: str, reason: str) -> None:
-        super().__init__(cells)
-        self.place, self.reason = place, reason
-
-
-async def rows_of(
-    source: Any,
-    *,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    mapping: Mapping[str, str | None] | None = None,
-) -> AsyncIterator[Any]:
-    """Iterate over the rows of any source, in memory that does not grow with it.
-
-    Args:
-        source: What `open_source` takes, or an async iterable.
-        encoding: As there.
-        delimiter: As there.
-        mapping: Column name → field name; None leaves the column out. The column of the addresses is found by its name.
-
-    Returns:
-        Mappings of text by field, or `BadRow`; the items of an iterable as they are.
-
-    Raises:
-        CSVError: It cannot be used, or not be read on.
-        ConfigurationError: It is nothing that holds rows; `mapping` goes with files and data frames only.
-    """
-    is_table = isinstance(source, RowSource) or is_arrow(source) or paths_of(source) is not None
-    if not is_table and mapping is not None:
-        raise ConfigurationError(
-            "mapping= names the columns of files and data frames; name the keys of mappings yourself"
-        )
-    if is_table:
-        opened = await anyio.to_thread.run_sync(lambda: open_source(source, encoding=encoding, delimiter=delimiter))
-        rows = _table_rows(opened, mapping or {})
-    elif isinstance(source, AsyncIterable):
-        rows = aiter(source)
-    else:
-        _refuse_what_holds_no_rows(source)
-        rows = _items(cast("Iterable[Any]", source))
-    async with closing(rows) as each:
-        async for row in each:
-            yield row
-
-
-async def _items(source: Iterable[Any]) -> AsyncIterator[Any]:
-    """Iterate over what is in memory at once; ask anything else, which may take its time, in worker threads."""
-    if isinstance(source, Collection):
-        for item in source:
-            yield item
-        return
-    items = iter(source)
-    while taken := await anyio.to_thread.run_sync(lambda: list(islice(items, AT_ONCE))):
-        for item in taken:
-            yield item
-
-
-async def _table_rows(source: RowSource, mapping: Mapping[str, str | None]) -> AsyncIterator[Mapping[str, Any]]:
-    try:
-        names = name_columns(source.header, mapping)
-        while (chunk := await anyio.to_thread.run_sync(source.chunk, AT_ONCE)) is not None:
-            for index, row in enumerate(chunk.rows):
-                if not row:
-                    continue
-                cells = {name: cell.strip() for name, cell in zip(names, row, strict=False) if name is not None}
-                if reason := chunk.faults.get(index) or ("" if len(row) == len(names) else wrong_width(row, names)):
-                    yield BadRow(cells, source.place(chunk.first_row + index), reason)
-                else:
-                    yield cells
-    finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(source.close)

@@ -65,7 +65,11 @@ class Fetch:
 
 
 class Stage(Protocol):
-    """What `imports.run` needs of a place for files."""
+    """What `imports.run` needs of a place for files.
+
+    Where files outlive the program, it should also have a `place`, a str that tells it from others: a load that goes on
+    in another process then refuses another stage than its first one, where it could not remove what it left.
+    """
 
     async def put(self, path: Path, name: str) -> StagedFile:
         """Make the file at `path` fetchable.
@@ -119,6 +123,7 @@ class UrlStage(Stage):
     def __init__(self, base_url: str, directory: str | Path, *, insecure: bool = False) -> None:
         self._base_url = require_https(base_url, "base_url", insecure=insecure).rstrip("/")
         self._directory = Path(directory)
+        self.place = str(self._directory.absolute())
 
     async def put(self, path: Path, name: str) -> StagedFile:
         """Copy the file; see `Stage.put`."""

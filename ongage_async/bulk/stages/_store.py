@@ -83,6 +83,7 @@ class ObjectStage(Stage):
         if not 60 <= life_s <= LONGEST_LIFE_S:
             raise ConfigurationError(f"life_s={life_s:g} is not within 60 and {LONGEST_LIFE_S:.0f} (7 days)")
         self._url, self._insecure = url, insecure
+        self.place = f"{endpoint or ''} {url.rstrip('/')}"
         self._scheme = urlsplit(url).scheme
         self._life = dt.timedelta(seconds=life_s)
         settings = dict(config or {}) | ({} if endpoint is None else {"endpoint": endpoint})
