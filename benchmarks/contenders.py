@@ -159,7 +159,7 @@ CONTENDERS: dict[str, Callable[[Limits], Contender]] = {
 }
 
 KILLED = {
-    "governor": "memory: nothing is shared. File, Redis: places until the lease runs out, tokens a window later",
+    "governor": "memory: nothing is shared. File: places after 10 s; Redis: as leases run out; tokens a window later",
     "governor, BULK": "as the governor",
     "asyncio.Semaphore alone": "nothing is shared",
     "aiolimiter": "nothing is shared",
