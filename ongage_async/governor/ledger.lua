@@ -235,7 +235,8 @@ local function keep_the_strictest()
 end
 
 function operations.join(...)  -- triples: an open lease, the seconds that it has left, its generation
-  my.limits, my.fresh_until = my_limits, max(my.fresh_until, NOW)
+  if is_strange then my.limits = my_limits end  -- else they may have been set for all meanwhile
+  my.fresh_until = max(my.fresh_until, NOW)
   write_member(me, my)
   keep_the_strictest()
   local leases = {...}
