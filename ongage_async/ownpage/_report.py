@@ -14,7 +14,7 @@ from attrs import field, fields, frozen
 
 from ongage_async.bulk import Fetch
 from ongage_async.bulk.load._journal import PartStanding, Standing
-from ongage_async.bulk.load._report import fetch_as_dict, fetch_of
+from ongage_async.bulk.load._report import fetch_as_dict, fetch_of, rows_as_lines
 from ongage_async.errors import mask
 from ongage_async.models.ownpage import SubscriberCounts
 from ongage_async.ownpage._delivery import counts_as_dict, is_whole
@@ -216,21 +216,7 @@ class FileReport:
 
     def as_text(self) -> str:
         """Return it for people, some lines of text."""
-        return "\n".join((*_our_lines(self), *_vendor_lines(self)))
-
-
-def _our_lines(report: FileReport) -> list[str]:
-    if report.rows_read is None or report.rows_sent is None:
-        return [f"{report.source}: sent as it is, its rows were not looked at"]
-    rejected = sum(report.rows_rejected.values())
-    sum_of = f"{report.rows_sent:,} sent + {rejected:,} rejected + {report.duplicates:,} duplicates"
-    lines = [f"{report.source}: {report.rows_read:,} rows read = {sum_of}"]
-    lines += [f"  {count:>9,}  {reason}" for reason, count in sorted(report.rows_rejected.items(), key=lambda r: -r[1])]
-    if report.side_file is not None:
-        lines.append(f"Rejected rows, to mend and load again: {report.side_file}")
-    if report.unknown_columns:
-        lines.append(f"Columns that Ownpage does not take, left out: {', '.join(report.unknown_columns)}")
-    return lines
+        return "\n".join((*rows_as_lines(self, unknown="Columns that Ownpage does not take"), *_vendor_lines(self)))
 
 
 def _vendor_lines(report: FileReport) -> list[str]:

@@ -8,7 +8,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import field, fields, frozen
 
@@ -17,7 +17,7 @@ from ongage_async.bulk.load._journal import FAILED_FROM, PartStanding, Standing,
 from ongage_async.bulk.stages._stage import Fetch
 from ongage_async.errors import mask
 
-__all__ = ["ImportReport", "PartReport", "VendorCounts", "fetch_as_dict", "find_differences"]
+__all__ = ["ImportReport", "PartReport", "VendorCounts", "fetch_as_dict", "find_differences", "rows_as_lines"]
 
 
 def _masked(names: Iterable[str]) -> tuple[str, ...]:
@@ -263,7 +263,7 @@ class ImportReport:
 
     def as_text(self) -> str:
         """Return it for people, some lines of text."""
-        return legible("\n".join((*_our_lines(self), *_vendor_lines(self), *_file_lines(self))))
+        return legible("\n".join((*rows_as_lines(self), *_vendor_lines(self), *_file_lines(self))))
 
 
 def find_differences(rows_sent: int | None, vendor: VendorCounts) -> tuple[str, ...]:
@@ -299,7 +299,27 @@ def _readings(vendor: VendorCounts) -> tuple[int, int, int]:
     return loaded, with_duplicates, with_duplicates + sum(count or 0 for count in kinds)
 
 
-def _our_lines(report: ImportReport) -> list[str]:
+class _Rows(Protocol):
+    """What a report of either vendor says of our side."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def rows_read(self) -> int | None: ...
+    @property
+    def rows_sent(self) -> int | None: ...
+    @property
+    def rows_rejected(self) -> Mapping[str, int]: ...
+    @property
+    def duplicates(self) -> int: ...
+    @property
+    def side_file(self) -> Path | None: ...
+    @property
+    def unknown_columns(self) -> tuple[str, ...]: ...
+
+
+def rows_as_lines(report: _Rows, *, unknown: str = "Columns that the list lacks") -> list[str]:
+    """Say where the rows of the source went; the same for both vendors."""
     if report.rows_read is None or report.rows_sent is None:
         return [f"{report.source}: sent as it is, its rows were not looked at"]
     rejected = sum(report.rows_rejected.values())
@@ -309,7 +329,7 @@ def _our_lines(report: ImportReport) -> list[str]:
     if report.side_file is not None:
         lines.append(f"Rejected rows, to mend and load again: {report.side_file}")
     if report.unknown_columns:
-        lines.append(f"Columns that the list lacks, left out: {', '.join(report.unknown_columns)}")
+        lines.append(f"{unknown}, left out: {', '.join(report.unknown_columns)}")
     return lines
 
 
