@@ -6,24 +6,20 @@ of the addresses are in the list. No addresses and no URLs are in it.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import field, fields, frozen
+from attrs import fields, frozen
 
 from ongage_async.bulk import Fetch
 from ongage_async.bulk.load._journal import PartStanding, Standing
-from ongage_async.bulk.load._report import fetch_as_dict, fetch_of, rows_as_lines
-from ongage_async.errors import mask
+from ongage_async.bulk.load._report import fetch_as_dict, fetch_of
+from ongage_async.bulk.load._rows_report import RowsReport
 from ongage_async.models.ownpage import SubscriberCounts
 from ongage_async.ownpage._delivery import counts_as_dict, is_whole
 
 __all__ = ["FilePart", "FileReport"]
-
-
-def _masked(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(mask(name) for name in names)
 
 
 @frozen(kw_only=True)
@@ -85,17 +81,10 @@ class FilePart:
 
 
 @frozen(kw_only=True)
-class FileReport:
-    """Tell how the load of one source ended.
+class FileReport(RowsReport):
+    """Tell how the load of one source ended: where its rows went (`RowsReport`), and what the vendor made of them.
 
     Attributes:
-        source: Name of the source.
-        rows_read: Its records, without header and blank lines; None for a file that was sent unseen (`HostedFile`).
-        rows_sent: Rows in the file that the vendor was given; None for one that was sent unseen.
-        rows_rejected: Reason → rows in the side file.
-        duplicates: Good rows left out because their address had come before.
-        side_file: The rejected rows, to mend and load again; None when there are none.
-        unknown_columns: Columns that Ownpage does not take, left out.
         file_id: The vendor's id, the first part's; None when there was no good row, so nothing was sent.
         status: The vendor's word when it took the file, ``uploaded``; it gives none later.
         bytes_sent: Size of all parts; None for a file that was sent unseen.
@@ -111,13 +100,6 @@ class FileReport:
         parts: The parts, one by one; empty for a file that was sent unseen.
     """
 
-    source: str = field(converter=mask)
-    rows_read: int | None = None
-    rows_sent: int | None = None
-    rows_rejected: Mapping[str, int] = field(factory=dict)
-    duplicates: int = 0
-    side_file: Path | None = None
-    unknown_columns: tuple[str, ...] = field(default=(), converter=_masked)
     file_id: int | None = None
     status: str | None = None
     bytes_sent: int | None = None
@@ -216,7 +198,7 @@ class FileReport:
 
     def as_text(self) -> str:
         """Return it for people, some lines of text."""
-        return "\n".join((*rows_as_lines(self, unknown="Columns that Ownpage does not take"), *_vendor_lines(self)))
+        return "\n".join((*self.rows_as_lines(unknown="Columns that Ownpage does not take"), *_vendor_lines(self)))
 
 
 def _vendor_lines(report: FileReport) -> list[str]:

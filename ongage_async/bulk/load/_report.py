@@ -8,20 +8,16 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from attrs import field, fields, frozen
 
 from ongage_async.bulk._ports import ImportSnapshot
 from ongage_async.bulk.load._journal import FAILED_FROM, PartStanding, Standing, legible
+from ongage_async.bulk.load._rows_report import RowsReport
 from ongage_async.bulk.stages._stage import Fetch
-from ongage_async.errors import mask
 
-__all__ = ["ImportReport", "PartReport", "VendorCounts", "fetch_as_dict", "find_differences", "rows_as_lines"]
-
-
-def _masked(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(mask(name) for name in names)
+__all__ = ["ImportReport", "PartReport", "VendorCounts", "fetch_as_dict", "find_differences"]
 
 
 @frozen
@@ -149,17 +145,10 @@ class PartReport:
 
 
 @frozen
-class ImportReport:
-    """Tell how the load of one source ended.
+class ImportReport(RowsReport):
+    """Tell how the load of one source ended: where its rows went (`RowsReport`), and what the vendor made of them.
 
     Attributes:
-        source: Name of the source.
-        rows_read: Its records, without header and blank lines; None for a file that was sent unseen (`HostedFile`).
-        rows_sent: Rows in the file that the vendor was given; None for one that was sent unseen.
-        rows_rejected: Reason → rows in the side file.
-        duplicates: Good rows left out because their address had come before.
-        side_file: The rejected rows, to mend and load again; None when there are none.
-        unknown_columns: Columns that the list lacks, left out.
         import_id: The vendor's id, the first part's; None when there was no good row, so nothing was sent.
         status: The vendor's final status, of the first part that failed if one did; None when nothing was sent.
         status_desc: The vendor's word for it.
@@ -172,13 +161,6 @@ class ImportReport:
         parts: The parts, one by one; empty for a file that was sent unseen.
     """
 
-    source: str = field(converter=mask)
-    rows_read: int | None
-    rows_sent: int | None
-    rows_rejected: Mapping[str, int] = field(factory=dict)
-    duplicates: int = 0
-    side_file: Path | None = None
-    unknown_columns: tuple[str, ...] = field(default=(), converter=_masked)
     import_id: int | None = None
     status: int | None = None
     status_desc: str | None = None
@@ -263,7 +245,11 @@ class ImportReport:
 
     def as_text(self) -> str:
         """Return it for people, some lines of text."""
-        return legible("\n".join((*rows_as_lines(self), *_vendor_lines(self), *_file_lines(self))))
+        return legible(
+            "\n".join(
+                (*self.rows_as_lines(unknown="Columns that the list lacks"), *_vendor_lines(self), *_file_lines(self))
+            )
+        )
 
 
 def find_differences(rows_sent: int | None, vendor: VendorCounts) -> tuple[str, ...]:
@@ -297,40 +283,6 @@ def _readings(vendor: VendorCounts) -> tuple[int, int, int]:
     kinds = vendor.existing, vendor.not_existing, vendor.incomplete, vendor.invalid
     with_duplicates = loaded + (vendor.duplicate or 0)
     return loaded, with_duplicates, with_duplicates + sum(count or 0 for count in kinds)
-
-
-class _Rows(Protocol):
-    """What a report of either vendor says of our side."""
-
-    @property
-    def source(self) -> str: ...
-    @property
-    def rows_read(self) -> int | None: ...
-    @property
-    def rows_sent(self) -> int | None: ...
-    @property
-    def rows_rejected(self) -> Mapping[str, int]: ...
-    @property
-    def duplicates(self) -> int: ...
-    @property
-    def side_file(self) -> Path | None: ...
-    @property
-    def unknown_columns(self) -> tuple[str, ...]: ...
-
-
-def rows_as_lines(report: _Rows, *, unknown: str = "Columns that the list lacks") -> list[str]:
-    """Say where the rows of the source went; the same for both vendors."""
-    if report.rows_read is None or report.rows_sent is None:
-        return [f"{report.source}: sent as it is, its rows were not looked at"]
-    rejected = sum(report.rows_rejected.values())
-    sum_of = f"{report.rows_sent:,} sent + {rejected:,} rejected + {report.duplicates:,} duplicates"
-    lines = [f"{report.source}: {report.rows_read:,} rows read = {sum_of}"]
-    lines += [f"  {count:>9,}  {reason}" for reason, count in sorted(report.rows_rejected.items(), key=lambda r: -r[1])]
-    if report.side_file is not None:
-        lines.append(f"Rejected rows, to mend and load again: {report.side_file}")
-    if report.unknown_columns:
-        lines.append(f"{unknown}, left out: {', '.join(report.unknown_columns)}")
-    return lines
 
 
 def _vendor_lines(report: ImportReport) -> list[str]:
