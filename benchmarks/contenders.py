@@ -13,10 +13,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
+import anyio
+
 from ongage_async import Governor, Lane, Limits
 from ongage_async.governor import End
 
-__all__ = ["CONTENDERS", "KILLED", "Contender", "versions"]
+__all__ = ["CONTENDERS", "Contender", "versions"]
 
 VERY_LONG_S = 86_400.0
 
@@ -79,6 +81,49 @@ class AioLimiter(WithSemaphore):
 
     async def wait(self) -> None:
         await self._limiter.acquire()
+
+
+class AsyncioLimiter(WithSemaphore):
+    """asynciolimiter: a leaky bucket too."""
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits)
+        library = importlib.import_module("asynciolimiter")
+        self._limiter = library.LeakyBucketLimiter(limits.calls / limits.per_s, capacity=limits.calls)
+
+    async def wait(self) -> None:
+        await self._limiter.wait()
+
+
+class AsyncLimiter:
+    """async-limiter: a log of sends, and places of its own."""
+
+    def __init__(self, limits: Limits) -> None:
+        library = importlib.import_module("async_limiter")
+        self._limiter = library.DualRateLimiter(
+            limits.parallel, limits.calls, limits.per_s, conservative=False, wait_margin=0
+        )
+
+    async def enter(self) -> Any:
+        await self._limiter.acquire()
+
+    async def leave(self, held: Any) -> None:  # noqa: ARG002 - the protocol's
+        self._limiter.release()
+
+
+class Capacity:
+    """anyio.CapacityLimiter: places alone."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._places = anyio.CapacityLimiter(limits.parallel)
+
+    async def enter(self) -> Any:
+        borrower = object()
+        await self._places.acquire_on_behalf_of(borrower)
+        return borrower
+
+    async def leave(self, held: Any) -> None:
+        self._places.release_on_behalf_of(held)
 
 
 class Pyrate(WithSemaphore):
@@ -150,7 +195,10 @@ CONTENDERS: dict[str, Callable[[Limits], Contender]] = {
     "governor": Ours,
     "governor, BULK": Bulk,
     "asyncio.Semaphore alone": WithSemaphore,
+    "anyio.CapacityLimiter alone": Capacity,
     "aiolimiter": AioLimiter,
+    "asynciolimiter": AsyncioLimiter,
+    "async-limiter": AsyncLimiter,
     "pyrate-limiter, memory": Pyrate,
     "pyrate-limiter, SQLite": PyrateSQLite,
     "throttled-py, GCRA": Throttled,
@@ -158,24 +206,14 @@ CONTENDERS: dict[str, Callable[[Limits], Contender]] = {
     "limits, moving window": MovingWindow,
 }
 
-KILLED = {
-    "governor": "memory: nothing is shared. File: places after 10 s; Redis: as leases run out; tokens a window later",
-    "governor, BULK": "as the governor",
-    "asyncio.Semaphore alone": "nothing is shared",
-    "aiolimiter": "nothing is shared",
-    "pyrate-limiter, memory": "nothing is shared",
-    "pyrate-limiter, SQLite": "its log stays; calls that are open are not known to the others",
-    "throttled-py, GCRA": "nothing is shared (Redis: its dates stay; open calls are not known)",
-    "throttled-py, sliding window": "as above",
-    "limits, moving window": "as above",
-}
-"""What kill -9 of one process costs the others; from how each keeps its count, not measured here (see sharing)."""
-
 
 def versions() -> dict[str, str]:
     """Return the versions of all that is measured and installed."""
     found = {}
-    names = ["anyio", "httpx", "aiolimiter", "pyrate-limiter", "throttled-py", "limits", "redis", "orjson", "polars"]
+    names = ["anyio", "httpx", "aiolimiter", "asynciolimiter", "async-limiter"]
+    names += ["pyrate-limiter", "throttled-py", "limits", "redis", "orjson", "polars"]
+    names += ["h11", "httpx2", "httpx-aiohttp", "aiohttp", "pyreqwest", "uvloop", "trio", "pydantic", "msgspec"]
+    names += ["opentelemetry-api", "opentelemetry-sdk"]
     for name in names:
         with suppress(PackageNotFoundError):
             found[name] = version(name)

@@ -1,13 +1,15 @@
-"""Grants per second through ledgers that processes share, with 1 and 4 processes, and what a kill costs.
+"""Grants per second through ledgers that processes share, with 1 and 4 processes, how evenly, and what a kill costs.
 
 Each process is `python -m benchmarks.sharing WHAT WHERE SECONDS`: it enters and leaves as fast as it can and prints how
-often. pyrate-limiter shares a log only, no places: it is told nothing at the end of a call.
+often, and how long the middle one of its entries took. pyrate-limiter shares a log only, no places: it is told nothing
+at the end of a call.
 """
 
 import asyncio
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,7 +23,8 @@ from ongage_async.governor._governor import from_url
 
 __all__ = ["run"]
 
-WIDE = Limits(calls=100_000, per_s=1.0, parallel=1000)
+WIDE = Limits(calls=150_000, per_s=0.3, parallel=1000)
+NEAR, ANSWER_S = Limits(calls=300, per_s=1.0, parallel=10), 0.005
 
 
 def run(*, tiny: bool) -> list[dict[str, Any]]:
@@ -37,8 +40,13 @@ def run(*, tiny: bool) -> list[dict[str, Any]]:
             for size in (1,) if kind == "memory" else (1, 2) if tiny else (1, 4):
                 for callers in (1, 10):
                     where = _place(kind, redis)
-                    row[f"{size} × {callers} callers, grants/s"] = _together(what, where, seconds, size, callers)
+                    counts, p50_us = _together(what, where, seconds, size, callers)
+                    row[f"{size} × {callers} callers, grants/s"] = round(sum(counts) / seconds)
+                    if callers == 1:
+                        row[f"{size} × 1, a grant's p50, µs"] = round(p50_us)
             if what == "governor" and kind != "memory":
+                counts, _ = _together("near", _place(kind, redis), seconds, 4, 10)
+                row["4 × 10 near the limit, least/most of a process"] = round(min(counts) / max(counts), 2)
                 row["a killed process's place is free after, s"] = _after_a_kill(_place(kind, redis), tiny=tiny)
             rows.append(row)
             print(row, flush=True)
@@ -57,8 +65,8 @@ def _start(what: str, where: str, seconds: float, callers: int) -> "subprocess.P
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def _together(what: str, where: str, seconds: float, size: int, callers: int) -> float:
-    """Let so many processes go at the same instant; return their grants per second together."""
+def _together(what: str, where: str, seconds: float, size: int, callers: int) -> tuple[list[int], float]:
+    """Let so many processes go at the same instant; return the grants of each, and the median of their medians, µs."""
     workers = [_start(what, where, seconds, callers) for _ in range(size)]
     for worker in workers:
         assert worker.stdout is not None
@@ -67,36 +75,38 @@ def _together(what: str, where: str, seconds: float, size: int, callers: int) ->
         assert worker.stdin is not None
         worker.stdin.write("go\n")
         worker.stdin.flush()
-    grants = [int(json.loads(worker.communicate(timeout=60)[0])) for worker in workers]
-    return round(sum(grants) / seconds)
+    told = [json.loads(worker.communicate(timeout=60)[0]) for worker in workers]
+    return [count for count, _ in told], statistics.median(p50_us for _, p50_us in told)
 
 
 # -- one process ------------------------------------------------------------------------------------------------------
 
 
-async def _count(what: str, where: str, seconds: float, callers: int) -> int:
-    enter = await (_ours(where) if what == "governor" else _pyrate(where))
+async def _count(what: str, where: str, seconds: float, callers: int) -> tuple[int, float]:
+    enter = await (_pyrate(where) if what == "pyrate" else _ours(where, near=what == "near"))
     await enter()
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
-    until, count = time.monotonic() + seconds, 0
+    until = time.monotonic() + seconds
+    took_s: list[float] = []
 
     async def caller() -> None:
-        nonlocal count
-        while time.monotonic() < until:
+        while (began := time.monotonic()) < until:
             await enter()
-            count += 1
+            took_s.append(time.monotonic() - began)
 
     await asyncio.gather(*(caller() for _ in range(callers)))
-    return count
+    return len(took_s), statistics.median(took_s) * 1e6
 
 
-async def _ours(where: str) -> Any:
-    governor = from_url(where, WIDE, account_key="benchmark")
+async def _ours(where: str, *, near: bool) -> Any:
+    governor = from_url(where, NEAR if near else WIDE, account_key="benchmark")
     await governor.start()
 
     async def enter() -> None:
         permit = await governor.acquire()
+        if near:
+            await asyncio.sleep(ANSWER_S)
         await permit.give_back(End.ANSWERED)
 
     return enter

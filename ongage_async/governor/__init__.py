@@ -5,8 +5,8 @@ of `_rules.py`. The engine takes one permit per attempt. Users reach this room f
 """
 
 from ongage_async.governor._governor import Governor, Permit, from_url
+from ongage_async.governor._lease import End, Pause
 from ongage_async.governor._ledger import Ledger, LedgerLostError, MemoryLedger
-from ongage_async.governor._rules import End
 from ongage_async.governor._statistics import GovernorStatistics, LaneStatistics
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Ledger",
     "LedgerLostError",
     "MemoryLedger",
+    "Pause",
     "Permit",
     "from_url",
 ]

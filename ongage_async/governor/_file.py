@@ -15,9 +15,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import anyio
-from anyio.lowlevel import current_token
 
-from ongage_async._tasks import Yard
+from ongage_async._tasks import Yard, running_loop
 from ongage_async.config import Lane, Limits
 from ongage_async.errors import ConfigurationError
 from ongage_async.governor import _file_place as place
@@ -25,8 +24,9 @@ from ongage_async.governor._file_join import CLOCKS, CLOCKS_S, Newcomer
 from ongage_async.governor._file_state import State
 from ongage_async.governor._file_store import CAN_TELL, Store, check_limits
 from ongage_async.governor._file_wake import Bell, Heart, lock, soon
+from ongage_async.governor._lease import End, Lease, Pause, Wait
 from ongage_async.governor._ledger import LedgerLostError
-from ongage_async.governor._rules import Account, End, Lease, Pause, Wait
+from ongage_async.governor._rules import Account
 
 __all__ = ["FileLedger"]
 
@@ -176,7 +176,7 @@ class FileLedger:
         if self._store is not None:
             with contextlib.suppress(LedgerLostError, ConfigurationError), anyio.CancelScope(shield=True):
                 self._ring(await self._ask(self._leave))
-        if self._bell is not None and self._loop == current_token():
+        if self._bell is not None and self._loop == running_loop():
             self._bell.hush()
             with anyio.CancelScope(shield=True):
                 await self._yard.drain()
@@ -207,7 +207,7 @@ class FileLedger:
             async with self._alone():
                 if self._store is None:  # in a forked process
                     await self._join()
-        if self._loop is None or current_token() != self._loop:
+        if self._loop is None or running_loop() != self._loop:
             self._listen()
         store = await self._lock()
         try:
@@ -337,8 +337,8 @@ class FileLedger:
 
     def _alone(self) -> anyio.Lock:
         """Return this event loop's lock: one task joins, the others wait."""
-        if self._gate is None or self._gate[0] != current_token():
-            self._gate = (current_token(), anyio.Lock())
+        if self._gate is None or self._gate[0] != running_loop():
+            self._gate = (running_loop(), anyio.Lock())
         return self._gate[1]
 
     def _newcomer(self) -> Newcomer:
@@ -369,7 +369,7 @@ class FileLedger:
 
     def _listen(self) -> None:
         """Have this event loop called when somebody wakes this member."""
-        loop = current_token()
+        loop = running_loop()
         if loop != self._loop and self._bell is not None:
             self._loop, self._yard = loop, Yard()
             self._heart = Heart(self.now, self._renew)

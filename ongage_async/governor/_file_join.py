@@ -14,8 +14,9 @@ from ongage_async.config import Limits
 from ongage_async.errors import ConfigurationError
 from ongage_async.governor import _file_place as place
 from ongage_async.governor._file_state import State, new_state
-from ongage_async.governor._file_store import Store
-from ongage_async.governor._rules import PATIENCE_S, TURN_S, Account, Lease
+from ongage_async.governor._file_store import CAN_TELL, Store
+from ongage_async.governor._lease import Lease
+from ongage_async.governor._rules import PATIENCE_S, TURN_S, Account
 
 __all__ = ["CLOCKS", "CLOCKS_S", "Newcomer"]
 
@@ -63,7 +64,10 @@ class Newcomer:
         boot = place.boot_number()
         state = self._state_of(store, boot, now)
         for other in [n for n, p in state.peers.items() if n != self.name and not store.is_alive(n, now - p.heard_at)]:
-            state.drop(other)  # alive perhaps, and not yet back in a file that was made anew
+            if CAN_TELL and not store.heir_of:
+                state.bury(other, now)
+            else:
+                state.drop(other)  # alive perhaps, and not yet back in a file that was made anew
         if lost is not None:
             state.account.open.update({lease.id: lease for lease in lost if lease.member == self.name})
             state.account._first_expiry = -math.inf

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from attrs import define, evolve, field
 
 from ongage_async.config import Lane, Limits
-from ongage_async.governor._rules import TURN_S, Account, Lease, Member
+from ongage_async.governor._lease import Lease
+from ongage_async.governor._rules import TURN_S, Account, Member
 
 __all__ = ["Dates", "Peer", "State", "decode", "encode", "new_state", "span_of"]
 

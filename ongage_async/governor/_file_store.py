@@ -350,7 +350,7 @@ def _check_first(block: bytes, account_key: str) -> tuple[bytes, bytes]:
         raise ConfigurationError(
             "governor: this ledger file belongs to another account: give each account a file of its own"
         )
-    return file_id, heir_of
+    return file_id, heir_of if any(heir_of) else b""
 
 
 def _refused(error: OSError) -> str:

@@ -16,8 +16,8 @@ from attrs import evolve
 
 from ongage_async._tasks import Yard
 from ongage_async.governor._file_store import Store
+from ongage_async.governor._lease import Lease, Wait
 from ongage_async.governor._ledger import LedgerLostError
-from ongage_async.governor._rules import Lease, Wait
 
 __all__ = ["Bell", "Heart", "lock", "soon"]
 

@@ -1,8 +1,6 @@
-"""The queue in front of an account: callers wait here, lane by lane, until the ledger lets one go.
+"""The governor of an account: permits for callers, and everything else that users ask of it.
 
-One owned task (the pump) asks the ledger on behalf of all who wait and sleeps until the date it is told; callers only
-wait on their own event. So a cancelled caller can never hold the queue up, and a grant that arrives too late for its
-caller goes back unspent.
+Who waits stands in the line (`_line.py`), the ledger decides (`_ledger.py` and its kin), a search finds unknown limits.
 """
 
 import logging
@@ -11,27 +9,26 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import anyio
 from attrs import define
 
-from ongage_async._tasks import Yard
 from ongage_async.config import Lane, Limits
 from ongage_async.errors import BudgetError, ConfigurationError
-from ongage_async.events import Event, LimitsDiffer, Listener
+from ongage_async.events import Event, LedgerBack, LedgerLost, LimitsDiffer, Listener, Listeners
+from ongage_async.governor._budget import Scarce
 from ongage_async.governor._learning import Learner
+from ongage_async.governor._lease import End, Lease, Pause, Wait
 from ongage_async.governor._ledger import Ledger, LedgerLostError, MemoryLedger
+from ongage_async.governor._line import Line
 from ongage_async.governor._loss import GuardedLedger, OnLoss
-from ongage_async.governor._queue import Queue, Waiter
-from ongage_async.governor._rules import End, Lease, Pause
+from ongage_async.governor._queue import Waiter
 from ongage_async.governor._statistics import GovernorStatistics, LaneTally
 
 __all__ = ["Governor", "Permit", "from_url"]
 
-UNWOKEN_S = 5.0
-"""How long the queue rests at most when it was told no date: the word that should wake it may be lost."""
-
-log = logging.getLogger("ongage_async")
+log = logging.getLogger("ongage_async.account")
 
 UNTOLD_S = 60.0
 """How long an answer may take at the longest, unless somebody said otherwise."""
@@ -57,7 +54,7 @@ class Permit:
     _give_back: Callable[[Lease, End, float | None], Awaitable[Pause | None]]
 
     async def give_back(self, end: End, *, retry_after_s: float | None = None) -> Pause | None:
-        """Give token and place back; a second time changes nothing.
+        """Give token and place back, whoever is cancelled meanwhile; a second time changes nothing.
 
         Args:
             end: How the send ended.
@@ -99,20 +96,21 @@ class Governor:
         self.limits = limits or Limits()
         if not 0 <= reserve < self.limits.calls:
             raise ConfigurationError(f"reserve={reserve}: give 0 to {self.limits.calls - 1} of the account's calls")
+        self._tell = Listeners()
+        self._tell.add(_write)
         self._ledger: Ledger = ledger or MemoryLedger(self.limits, margin_s, reserve)
         if not isinstance(self._ledger, MemoryLedger | GuardedLedger):
             self._ledger = GuardedLedger(self._ledger, self.limits, on_ledger_loss, self._tell)
-        self._listeners: list[Listener] = []
         self._learner = Learner() if self.limits.learn else None
         self._learning_from = -math.inf
         self._max_waiting = max_waiting
         self._longest_s: float | None = None
         self._margin_s = margin_s
-        self._queues = {lane: Queue() for lane in Lane}
         self._tally = {lane: LaneTally() for lane in Lane}
-        self._yard = Yard()
-        self._pumping = False
-        self._changed: anyio.Event | None = None
+        learns = self._learn_if_full if self._learner is not None else None
+        is_instant = type(self._ledger) is MemoryLedger and learns is None  # not a subclass, which may want to wait
+        self._instant = cast("MemoryLedger", self._ledger) if is_instant else None
+        self._line = Line(self._ledger, self._instant, self._lease_s, learns)
         self._started = False
 
     # -- permits ------------------------------------------------------------------------------------------------------
@@ -120,7 +118,7 @@ class Governor:
     async def start(self) -> None:
         """Bind to the running event loop; clients do this, and the first `acquire` otherwise."""
         try:
-            in_force = await self._ledger.start(self._wake)
+            in_force = await self._ledger.start(self._line.wake)
         except LedgerLostError as error:
             raise ConfigurationError(f"the ledger cannot be used: {error}") from None
         if in_force != self.limits and self._learner is None:
@@ -129,8 +127,7 @@ class Governor:
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have `listener` told what happens to the account; the function returned ends it."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return self._tell.add(listener)
 
     def outlive(self, timeout_s: float) -> None:
         """Make the leases of calls outlive the longest answer that anybody waits for; clients say so.
@@ -144,7 +141,6 @@ class Governor:
         """
         self._longest_s = max(self._longest_s or 0.0, timeout_s)
 
-    @property
     def _lease_s(self) -> float:
         return (UNTOLD_S if self._longest_s is None else self._longest_s) + self._margin_s
 
@@ -167,9 +163,12 @@ class Governor:
         """
         if not self._started:
             await self.start()
+        if self._instant is not None and not self._line.waiting and (lease := self._instant.take_alone(lane)):
+            self._tally[lane].grant(0.0)
+            return Permit(lease, 0.0, self._take_back)
         try:
             while self._is_stale(permit := await self._acquire(lane, max_wait_s, tenant)):
-                self._yard.start(self._take_back, permit.lease, End.UNSENT, None)
+                self._line.give_up(permit.lease)
             return permit
         except LedgerLostError as error:
             self._tally[lane].refused += 1
@@ -180,16 +179,21 @@ class Governor:
         return self._ledger.now() - permit.lease.granted_at > self._margin_s / 2
 
     async def _acquire(self, lane: Lane, max_wait_s: float | None, tenant: str) -> Permit:
-        now = self._ledger.now()
-        if not self._waiting():
-            decision = await self._ledger.take({lane: 1}, self._lease_s)
+        since = self._ledger.now()
+        asks_alone = self._instant is None and not self._line.waiting
+        if asks_alone:
+            decision = await self._ledger.take({lane: 1}, self._lease_s())
             if isinstance(decision, Lease):
                 self._tally[lane].grant(0.0)
                 return Permit(decision, 0.0, self._take_back)
-            await self._refuse_early(lane, max_wait_s, asked=True)
-        else:
-            await self._refuse_early(lane, max_wait_s)
-        return await self._wait_in_line(lane, Waiter(now, tenant), max_wait_s)
+        if max_wait_s is not None or self._line.waiting >= self._max_waiting:
+            await self._refuse_early(lane, max_wait_s, asked=asks_alone)
+        lease = await self._line.wait(lane, Waiter(tenant), max_wait_s)
+        if lease is None:
+            raise self._refusal(lane, max_wait_s or 0.0, await self.eta(lane))
+        queued_s = self._ledger.now() - since
+        self._tally[lane].grant(queued_s)
+        return Permit(lease, queued_s, self._take_back)
 
     @asynccontextmanager
     async def permit(self, lane: Lane = Lane.NORMAL, *, max_wait_s: float | None = None) -> AsyncIterator[Permit]:
@@ -208,8 +212,7 @@ class Governor:
             yield permit
             end = End.ANSWERED
         finally:
-            with anyio.CancelScope(shield=True):
-                await permit.give_back(end)
+            await permit.give_back(end)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -224,9 +227,20 @@ class Governor:
         """
         account = await self._ledger.look()
         now = self._ledger.now()
-        ahead = sum(queue.waiting for other, queue in self._queues.items() if other <= lane)
-        bulk = self._queues[Lane.BULK].waiting if lane is Lane.BULK else 0
+        ahead = sum(self._line.waiting_in(other) for other in Lane if other <= lane)
+        bulk = self._line.waiting_in(Lane.BULK) if lane is Lane.BULK else 0
         return max(0.0, account.eta(lane, ahead, bulk, max(1, calls), now) - now)
+
+    def scarce(self, lane: Lane = Lane.NORMAL) -> Scarce | None:
+        """Say what a call that comes now has to wait for, if it has to: ``pause``, ``rate``, ``place`` or ``turn``.
+
+        Args:
+            lane: Its lane.
+
+        Returns:
+            None if only a shared ledger knows.
+        """
+        return None if self._instant is None else self._instant.scarce(lane)
 
     async def statistics(self) -> GovernorStatistics:
         """Return how the account's budget and this process's lanes stand."""
@@ -243,8 +257,15 @@ class Governor:
             strikes=account.strikes,
             open_by_member=Counter(lease.member for lease in account.open.values()),
             ledger_lost=isinstance(self._ledger, GuardedLedger) and self._ledger.is_lost,
-            lanes={lane: self._tally[lane].snapshot(self._queues[lane].waiting) for lane in Lane},
+            lanes={lane: self._tally[lane].snapshot(self._line.waiting_in(lane)) for lane in Lane},
+            waiting={lane: max(account.waiting(lane, now), self._line.waiting_in(lane)) for lane in Lane},
+            members=max(1, len(account.members)),
         )
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the count is kept where other processes see it."""
+        return not isinstance(self._ledger, MemoryLedger)
 
     def now(self) -> float:
         """Return the ledger's time in seconds; only differences mean something."""
@@ -258,45 +279,40 @@ class Governor:
         """
         await self._ledger.set_limits(limits)
         self.limits = limits
-        self._wake()
+        self._line.wake()
 
     # -- holding ------------------------------------------------------------------------------------------------------
 
     async def pause(self, for_s: float) -> None:
         """Hold all calls of the account for `for_s` seconds from now; calls that are open end normally."""
         await self._ledger.hold(for_s)
-        self._wake()
+        self._line.wake()
 
     async def resume(self) -> None:
         """End every pause now, one that a 429 made included."""
         await self._ledger.resume()
-        self._wake()
+        self._line.wake()
 
     async def aclose(self) -> None:
         """Let go of the ledger. Callers that still wait are not served any more: close when nobody waits."""
         await self._ledger.aclose()
 
-    # -- the queue ----------------------------------------------------------------------------------------------------
+    # -- refusing, and taking back ------------------------------------------------------------------------------------
 
-    async def _refuse_early(self, lane: Lane, max_wait_s: float | None, *, asked: bool = False) -> None:
+    async def _refuse_early(self, lane: Lane, max_wait_s: float | None, *, asked: bool) -> None:
         """Refuse a caller whose wait is known to be too long; if we `asked` for it alone, leave the ledger's line."""
-        full = self._waiting() >= self._max_waiting
-        if max_wait_s is None and not full:
-            return
+        full = self._line.waiting >= self._max_waiting
         eta = await self.eta(lane)
         if not full and eta <= (max_wait_s or 0.0):
             return
         if asked:
-            await self._ledger.take({}, self._lease_s)
+            await self._ledger.take({}, self._lease_s())
         if not full:
             raise self._refusal(lane, max_wait_s or 0.0, eta)
         self._tally[lane].refused += 1
         raise BudgetError(
             f"the queue is full ({self._max_waiting:,} waiting): come again in {eta:.1f} s", retry_after_s=eta
         )
-
-    def _waiting(self) -> int:
-        return sum(queue.waiting for queue in self._queues.values())
 
     def _refusal(self, lane: Lane, max_wait_s: float, eta: float) -> BudgetError:
         self._tally[lane].refused += 1
@@ -306,106 +322,28 @@ class Governor:
             retry_after_s=eta,
         )
 
-    async def _wait_in_line(self, lane: Lane, waiter: Waiter, max_wait_s: float | None) -> Permit:
-        queue = self._queues[lane]
-        queue.join(waiter)
-        if queue.waiting == 1:
-            self._wake()
-        try:
-            if max_wait_s is None:  # a scope costs more than all the rest of the line
-                await waiter.woken.wait()
-            else:
-                with anyio.move_on_after(max_wait_s):
-                    await waiter.woken.wait()
-        except BaseException:
-            await self._abandon(queue, waiter)
-            raise
-        if waiter.error is not None:
-            raise waiter.error
-        if waiter.lease is None:
-            await self._abandon(queue, waiter)
-            raise self._refusal(lane, max_wait_s or 0.0, await self.eta(lane))
-        queued_s = self._ledger.now() - waiter.since
-        self._tally[lane].grant(queued_s)
-        return Permit(waiter.lease, queued_s, self._take_back)
-
-    async def _abandon(self, queue: Queue, waiter: Waiter) -> None:
-        """Leave the line for good; a grant that came at the same instant goes back unspent."""
-        queue.leave(waiter)
-        if waiter.lease is not None:
-            self._yard.start(self._take_back, waiter.lease, End.UNSENT, None)
-        elif not queue.waiting:
-            self._wake()
-
     async def _take_back(self, lease: Lease, end: End, retry_after_s: float | None) -> Pause | None:
+        if self._instant is not None and end is not End.REFUSED:
+            return self._instant.put_back(lease, end)
         stretch = 1.0 + random.random() * JITTER if end is End.REFUSED else 1.0  # noqa: S311 - spreads load, hides nothing
-        pause = await self._ledger.give_back(lease, end, retry_after_s=retry_after_s, stretch=stretch)
-        if self._learner is not None and pause is not None and pause.is_new:
-            await self._learn(self._learner.refused(pause.used), pause.until)
+        pause: Pause | None = None
+        with anyio.CancelScope(shield=True):  # what does not come home is lost to everybody for a while
+            pause = await self._ledger.give_back(lease, end, retry_after_s=retry_after_s, stretch=stretch)
+            if self._learner is not None and pause is not None and pause.is_new:
+                await self._learn(self._learner.refused(pause.used), pause.until)
         return pause
-
-    def _wake(self) -> None:
-        """Make the pump look again; start it if somebody waits and it rests."""
-        if self._changed is not None:
-            self._changed.set()
-        elif not self._pumping and self._waiting():
-            self._pumping = True
-            self._yard.start(self._pump)
-
-    async def _pump(self) -> None:
-        """Grant until nobody waits; between grants, sleep until the ledger's date or a change."""
-        known: set[Lane] = set()  # lanes in which the ledger knows that somebody waits here
-        try:
-            while (asks := self._asks()) or known:
-                self._changed = anyio.Event()
-                decision = await self._ledger.take(asks, self._lease_s)
-                known = set(asks)
-                if isinstance(decision, Lease):
-                    if asks[decision.lane] == 1:
-                        known.remove(decision.lane)
-                    await self._hand_out(decision)
-                    until = decision.ask_again_at
-                else:
-                    until = decision.until
-                    if self._learner is not None:
-                        await self._learn_if_full(self._learner, decision.rank)
-                if self._waiting() and known.issuperset(self._asks()):
-                    await self._rest(until, self._changed)
-        except LedgerLostError as error:
-            self._fail(error)
-        finally:
-            self._pumping = False
-            self._changed = None
-
-    async def _rest(self, until: float, changed: anyio.Event) -> None:
-        """Sleep until that date of the ledger's, or until something changes."""
-        wait_s = UNWOKEN_S if math.isinf(until) else until - self._ledger.now()
-        if wait_s > 0:
-            with anyio.move_on_after(wait_s):
-                await changed.wait()
-
-    def _asks(self) -> dict[Lane, int]:
-        return {lane: queue.waiting for lane, queue in self._queues.items() if queue.waiting}
-
-    async def _hand_out(self, lease: Lease) -> None:
-        waiter = self._queues[lease.lane].next()
-        if waiter is None:  # everybody left while the ledger decided
-            await self._ledger.give_back(lease, End.UNSENT)
-            return
-        waiter.lease = lease
-        waiter.woken.set()
 
     # -- finding the limit --------------------------------------------------------------------------------------------
 
-    async def _learn_if_full(self, learner: Learner, rank: int) -> None:
+    async def _learn_if_full(self, told: Wait) -> None:
         """Two full windows without a refusal, and still somebody waits: what is in force works, so try more."""
         now = self._ledger.now()
-        if rank or now < self._learning_from:  # one governor of a fleet is enough
+        if self._learner is None or told.rank or now < self._learning_from:  # one governor of a fleet is enough
             return
         self._learning_from = now + self.limits.per_s / 10
         account = await self._ledger.look()
         if account.tokens_free <= SPARE * account.calls_in_force and account.calls_in_force == account.limits.calls:
-            await self._learn(learner.passed(account.limits.calls), now)
+            await self._learn(self._learner.passed(account.limits.calls), now)
 
     async def _learn(self, calls: int, since: float) -> None:
         limits = (await self._ledger.look()).limits
@@ -414,19 +352,18 @@ class Governor:
             await self._ledger.set_limits(self.limits)
         self._learning_from = since + 2 * limits.per_s
 
-    def _fail(self, error: Exception) -> None:
-        """Tell everybody in the line why they will not be served."""
-        for queue in self._queues.values():
-            for waiter in queue.all():
-                waiter.error = error
-                waiter.woken.set()
 
-    def _tell(self, event: Event) -> None:
-        for listener in self._listeners:
-            try:
-                listener(event)
-            except Exception:
-                log.exception("a listener of the governor failed")
+def _write(event: Event) -> None:
+    """Write into the log what befalls a ledger that is shared, whoever else listens."""
+    match event:
+        case LedgerLost():
+            log.warning("the shared ledger is lost: %s", event.reason, extra={"wait_s": event.rest_s})
+        case LedgerBack():
+            log.warning("the shared ledger is back after %.1f s", event.lost_s, extra={"wait_s": event.rest_s})
+        case LimitsDiffer():
+            log.warning("processes that share the account were given different limits: the strictest holds")
+        case _:
+            pass
 
 
 def from_url(url: str | None, limits: Limits | None, *, account_key: str = "") -> Governor:

@@ -4,16 +4,19 @@ A ledger decides atomically and remembers; it never waits. Who waits for what is
 several processes pass the same conformance suite as this one.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import anyio
-from anyio.lowlevel import current_token
 from attrs import define, field
 
+from ongage_async._tasks import is_trio_running, running_loop
 from ongage_async.config import Lane, Limits
 from ongage_async.errors import ConfigurationError
-from ongage_async.governor._rules import Account, End, Lease, Pause, Wait
+from ongage_async.governor._budget import Scarce
+from ongage_async.governor._lease import End, Lease, Pause, Wait
+from ongage_async.governor._rules import Account
 
 __all__ = ["Ledger", "LedgerLostError", "MemoryLedger"]
 
@@ -110,8 +113,10 @@ class MemoryLedger:
     _shared: _Shared = field(init=False)
     _loop: object = field(default=None, init=False)
     _seen_at: float = field(default=0.0, init=False)
+    _time: Callable[[], float] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._time = self.clock
         self._shared = _Shared(Account(self.limits, self.margin_s, self.reserve))
 
     def member(self, name: str) -> "MemoryLedger":
@@ -122,7 +127,7 @@ class MemoryLedger:
 
     async def start(self, wake: Callable[[], None]) -> Limits:
         """Bind to the running event loop."""
-        loop = current_token()
+        loop = running_loop()
         if self._loop is not None and loop != self._loop:
             if self._shared.account.open:
                 raise ConfigurationError(
@@ -131,26 +136,52 @@ class MemoryLedger:
                 )
             self._shared.account.shift(self.clock() - self._seen_at)
         self._loop = loop
+        if self.clock is anyio.current_time:
+            self._time = _loop_time()
         self._seen_at = self.clock()
         self._shared.wakes[self.name] = wake
         return self._shared.account.limits
 
     def now(self) -> float:
         """Return the loop's time."""
-        self._seen_at = now = self.clock()
+        self._seen_at = now = self._time()
         return now
 
     async def take(self, asks: Mapping[Lane, int], lease_s: float) -> Lease | Wait:  # noqa: ARG002
-        """Grant or tell when; never suspends."""
-        now = self.now()  # no lease runs out: this process knows when its calls have ended
-        decision = self._shared.account.take(asks, now, member=self.name)
-        self._wake_next(now, besides=self.name)  # there may be room for one more, or for another who does not know
-        return decision
+        """Grant or tell when; never suspends. No lease runs out: this process knows when its calls have ended."""
+        return self.decide(asks)
 
     async def give_back(
         self, lease: Lease, end: End, *, retry_after_s: float | None = None, stretch: float = 1.0
     ) -> Pause | None:
         """Take a lease back; never suspends."""
+        return self.put_back(lease, end, retry_after_s, stretch)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other governor of this process uses the account."""
+        return len(self._shared.account.members) < 2
+
+    def take_alone(self, lane: Lane) -> Lease | None:
+        """Grant a call if that is plain: nobody else uses the account or waits; see `Account.take_alone`."""
+        return self._shared.account.take_alone(lane, self.now(), self.name)
+
+    def scarce(self, lane: Lane) -> Scarce:
+        """Say what a call that comes now has to wait for, if it has to."""
+        return self._shared.account.scarce(lane, self.now())
+
+    def decide(self, asks: Mapping[Lane, int]) -> Lease | Wait:
+        """Do what `take` does."""
+        now = self.now()
+        decision = self._shared.account.take(asks, now, member=self.name)
+        if len(self._shared.wakes) > 1:  # there may be room for one more, or for another who does not know
+            self._wake_next(now, besides=self.name)
+        return decision
+
+    def put_back(
+        self, lease: Lease, end: End, retry_after_s: float | None = None, stretch: float = 1.0
+    ) -> Pause | None:
+        """Do what `give_back` does."""
         now = self.now()
         pause = self._shared.account.give_back(lease, end, now, retry_after_s=retry_after_s, stretch=stretch)
         self._wake_next(now)
@@ -184,6 +215,20 @@ class MemoryLedger:
         self._wake_next(self.now())
 
     def _wake_next(self, now: float, besides: str | None = None) -> None:
-        name = self._shared.account.next_up(now) if len(self._shared.wakes) > 1 else self.name
-        if name is not None and name != besides and (wake := self._shared.wakes.get(name)) is not None:
+        wakes = self._shared.wakes
+        name: str | None = self.name
+        if name not in wakes or len(wakes) > 1:  # else it can be nobody else
+            name = self._shared.account.next_up(now)
+        if name is not None and name != besides and (wake := wakes.get(name)) is not None:
             wake()
+
+
+def _loop_time() -> Callable[[], float]:
+    """Return the running event loop's clock; `anyio.current_time` finds out at each look whose loop that is."""
+    if is_trio_running():
+        return anyio.current_time
+    from asyncio import BaseEventLoop, get_running_loop
+
+    if getattr(type(get_running_loop()), "time", None) is BaseEventLoop.time:
+        return time.monotonic  # which is all that such a loop does
+    return lambda: get_running_loop().time()

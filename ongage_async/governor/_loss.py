@@ -17,8 +17,9 @@ from attrs import define, field
 from ongage_async._tasks import Yard
 from ongage_async.config import Lane, Limits
 from ongage_async.events import Event, LedgerBack, LedgerLost
+from ongage_async.governor._lease import End, Lease, Pause, Wait
 from ongage_async.governor._ledger import Ledger, LedgerLostError, MemoryLedger
-from ongage_async.governor._rules import Account, End, Lease, Pause, Wait
+from ongage_async.governor._rules import Account
 
 __all__ = ["GuardedLedger", "OnLoss", "safe_share"]
 

@@ -15,15 +15,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 import anyio
-from anyio.lowlevel import current_token
 from attrs import define
 
-from ongage_async._tasks import Yard
+from ongage_async._tasks import Yard, running_loop
 from ongage_async.config import Lane, Limits
 from ongage_async.governor import _redis_script as said
+from ongage_async.governor._lease import End, Lease, Pause, Wait
 from ongage_async.governor._ledger import LedgerLostError
 from ongage_async.governor._redis_wire import Address, Wire, open_wire
-from ongage_async.governor._rules import Account, End, Lease, Pause, Wait
+from ongage_async.governor._rules import Account
 
 __all__ = ["RedisLedger"]
 
@@ -190,7 +190,7 @@ class RedisLedger:
 
     def _settle_in(self) -> None:
         """Open connections in this process and event loop; a forked child is a member of its own."""
-        home = os.getpid(), current_token()
+        home = os.getpid(), running_loop()
         if self._home == home:
             return
         old, self._home, yard = self._home, home, self._yard

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from attrs import frozen
-
 from ongage_async.config import Lane, Limits
 from ongage_async.governor import _rules
-from ongage_async.governor._rules import Account, End, Lease, Member, Pause, Wait
+from ongage_async.governor._lease import End, Lease, Pause, Wait, value
+from ongage_async.governor._rules import Account, Member
 
 __all__ = [
     "Answer",
@@ -41,6 +40,7 @@ KEEP_MOST_S = 30 * 86400.0
 DEAF = 10
 """How many of a line who do not listen, being dead, are passed over to wake one who does."""
 
+_LANES = tuple(Lane)
 _NAMES = ("state", "home", "places", "open", "members", "names", "fresh", "line0", "line1", "line2")
 
 
@@ -59,7 +59,7 @@ def _constants() -> str:
     )
 
 
-@frozen
+@value
 class Answer:
     """What every answer of the script begins with, and the rest.
 
@@ -163,7 +163,7 @@ def limits_args(limits: Limits) -> list[str]:
 
 def take_args(asks: Mapping[Lane, int], lease_s: float) -> list[str]:
     """Return the arguments of ``take``."""
-    return [*(str(asks.get(lane, 0)) for lane in Lane), _text(lease_s)]
+    return [*[str(asks.get(lane, 0)) for lane in _LANES], _text(lease_s)]
 
 
 def lease_word(lease: Lease) -> str:
@@ -184,7 +184,7 @@ def read_decision(answer: Answer, member: str, lease_s: float) -> Lease | Wait:
     until, members, rank, *lease = answer.words
     if not lease:
         return Wait(float(until), int(members), int(rank))
-    number, lane, now = int(lease[0]), Lane(int(lease[1])), answer.now
+    number, lane, now = int(lease[0]), _LANES[int(lease[1])], answer.now
     return Lease(number, member, lane, now, now + lease_s, float(until), int(members), int(rank))
 
 

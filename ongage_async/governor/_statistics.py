@@ -48,6 +48,8 @@ class GovernorStatistics:
         open_by_member: Open calls of each process that shares the account.
         ledger_lost: Whether the shared ledger is out of reach; then all of the above is this process's share.
         lanes: One entry per lane.
+        waiting: Callers in each lane's queue now, of all processes that share the account.
+        members: How many processes share the account, as far as the ledger knows.
     """
 
     limits: Limits
@@ -61,6 +63,8 @@ class GovernorStatistics:
     open_by_member: Mapping[str, int]
     ledger_lost: bool
     lanes: Mapping[Lane, LaneStatistics]
+    waiting: Mapping[Lane, int]
+    members: int
 
 
 @define

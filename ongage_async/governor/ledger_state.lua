@@ -176,8 +176,6 @@ local function calls_at(date)
 end
 
 local function settle()
-  S.homes = S.homes - call('ZREMRANGEBYSCORE', HOME, '-inf', NOW)
-  S.lates = S.lates - call('ZREMRANGEBYSCORE', PLACES, '-inf', NOW)
   for _, name in ipairs(call('ZRANGEBYSCORE', FRESH, '-inf', '(' .. NOW_TEXT)) do stop_asking(name) end
   local lost = call('ZRANGEBYSCORE', OPEN, '-inf', NOW, 'WITHSCORES')
   for i = 1, #lost, 2 do
@@ -185,6 +183,8 @@ local function settle()
     S.opens = S.opens - 1
     S.homes = S.homes + add(HOME, number(lost[i + 1]) + S.per_s, lost[i], S.homes)
   end
+  S.homes = S.homes - call('ZREMRANGEBYSCORE', HOME, '-inf', NOW)
+  S.lates = S.lates - call('ZREMRANGEBYSCORE', PLACES, '-inf', NOW)
   S.due_at = HUGE
   for _, key in ipairs({HOME, PLACES, OPEN, FRESH}) do
     local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')

@@ -111,6 +111,51 @@ TestAccountAgainstNaiveList = AccountAgainstNaiveList.TestCase
 TestAccountAgainstNaiveList.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 
+class TheShortWay(RuleBasedStateMachine):
+    """Two accounts live the same life; one is asked by `take_alone` where that may be, the other always by `take`."""
+
+    @initialize(calls=st.integers(1, 5), parallel=st.integers(1, 4), reserve=st.integers(0, 1), per_s=st.floats(1, 60))
+    def begin(self, calls: int, parallel: int, reserve: int, per_s: float) -> None:
+        limits = Limits(calls, per_s, parallel)
+        self.now = 1000.0
+        self.short, self.long = (Account(limits, MARGIN_S, min(reserve, calls - 1)) for _ in range(2))
+
+    @rule(lane=st.sampled_from(Lane))
+    def ask_for_one(self, lane: Lane) -> None:
+        short = self.short.take_alone(lane, self.now, "me") or self.short.take({lane: 1}, self.now, member="me")
+        assert short == self.long.take({lane: 1}, self.now, member="me")
+
+    @rule(asks=st.dictionaries(st.sampled_from(Lane), st.integers(1, 3)), member=st.sampled_from(["me", "me", "other"]))
+    def ask_for_all(self, asks: dict[Lane, int], member: str) -> None:
+        short, long = (one.take(asks, self.now, member=member, lease_s=20.0) for one in (self.short, self.long))
+        assert short == long
+
+    @precondition(lambda self: self.long.open)
+    @rule(data=st.data(), end=st.sampled_from(End))
+    def end(self, data: st.DataObject, end: End) -> None:
+        lease = self.long.open[data.draw(st.sampled_from(sorted(self.long.open)))]
+        assert self.short.give_back(lease, end, self.now) == self.long.give_back(lease, end, self.now)
+
+    @rule(seconds=st.floats(0.01, 30.0))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(lane=st.sampled_from(Lane), ahead=st.integers(0, 3))
+    def readiness_is_a_date_that_is_past(self, lane: Lane, ahead: int) -> None:
+        self.short.settle(self.now)
+        self.long.settle(self.now)
+        assert self.long.is_ready(lane, self.now, ahead) == (self.long.ready_at(lane, ahead) <= self.now)
+
+    @invariant()
+    def the_accounts_are_equal(self) -> None:
+        if hasattr(self, "long"):
+            assert self.short == self.long
+
+
+TestTheShortWay = TheShortWay.TestCase
+TestTheShortWay.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+
+
 def granted(account: Account, lane: Lane, now: float) -> Lease:
     lease = account.take({lane: 1}, now)
     assert isinstance(lease, Lease)
@@ -122,6 +167,14 @@ def test_a_token_comes_home_a_window_after_the_answer_and_not_after_the_send() -
     account.give_back(granted(account, Lane.NORMAL, 0.0), End.ANSWERED, 20.0)
     assert account.take({Lane.NORMAL: 1}, 60.0) == Wait(80.0)
     granted(account, Lane.NORMAL, 80.0)
+
+
+def test_a_lease_that_ran_out_a_window_ago_brings_its_token_home_at_the_first_look() -> None:
+    account = Account(Limits(1, 1.0, 1))
+    account.take({Lane.NORMAL: 1}, 0.0, lease_s=30.0)
+    account.settle(31.0)
+    assert account.tokens_free == 1
+    granted(account, Lane.NORMAL, 31.0)
 
 
 def test_fifty_429s_of_one_burst_make_one_pause() -> None:

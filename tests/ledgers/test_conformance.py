@@ -174,7 +174,7 @@ class LedgerAgainstAccount(RuleBasedStateMachine):
         if not self.running:
             return
         seen = self.do(self.members[0].look())
-        for account in (seen, seen, self.account, self.account):  # a lease that runs out needs two: it, then its token
+        for account in (seen, self.account):
             account.settle(self.clock.now)
         assert seen.limits == self.account.limits
         assert seen.tokens_free == self.account.tokens_free

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ongage_async.config import Lane
-from ongage_async.governor._governor import UNWOKEN_S
+from ongage_async.governor._line import UNWOKEN_S
 from ongage_async.governor._rules import End, Lease, Wait
 from tests.proofs.simulation.ledger import SharedLedger
 from tests.proofs.simulation.scenario import Scenario
