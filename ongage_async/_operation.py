@@ -72,6 +72,12 @@ class Answer:
     status: int = 200
 
 
+class Encoded(bytes):
+    """A body that is written already: UTF-8 JSON, which nobody looks into any more."""
+
+    __slots__ = ()
+
+
 class Caller(Protocol):
     """What a resource needs of the engine: one governed, retried call."""
 
@@ -90,7 +96,7 @@ class Caller(Protocol):
             operation: The endpoint.
             path: Values of the route's parameters; percent-encoded by the wire.
             query: Query parameters; None values are left out, booleans become ``true``/``false``.
-            body: JSON value, or None for no body.
+            body: JSON value, or `Encoded`, or None for no body.
             list_id: The list; None means the client's default list, else the account's.
 
         Raises:

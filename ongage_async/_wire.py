@@ -15,13 +15,16 @@ from urllib.parse import quote, urlencode
 from attrs import field, frozen
 
 from ongage_async import errors
-from ongage_async._operation import Answer, ListIn, Operation
+from ongage_async._operation import Answer, Encoded, ListIn, Operation
 from ongage_async.errors import APIError, DecodeError, InvalidInputError, mask
+from ongage_async.models import _json
 from ongage_async.models._scalars import UnreadableError, to_int
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _HAS_LIST = re.compile(r"/\d+/api(/|$)")
+_TRAVELS = re.compile(r"[!\"$-~]*")  # what may stand in the first line of a request, and is no fragment
 _DOTS = (".", "..")
+_URL_SIGNS = "".join(map(chr, range(0x21, 0x7F)))
 _FINE: tuple[Any, ...] = (None, False, 0, "", [], {}, "0", "false")
 _LONGEST_MESSAGE = 500
 
@@ -91,9 +94,10 @@ def render(
         body = _with_list(operation, body, list_id)
     prefix = f"/{list_id}" if where is ListIn.ROUTE and not _HAS_LIST.match(route) else ""
     content = None if body is None else _encode(operation, body)
+    url_path = prefix + _fill(operation, route, path or {}) + _query(operation, route, query)
     return WireRequest(
         method=operation.method,
-        url_path=prefix + _fill(operation, route, path or {}) + _query(operation, route, query),
+        url_path=url_path if _TRAVELS.fullmatch(url_path) else _escaped(operation, url_path),
         template=mask(route.partition("?")[0]),
         body=content,
         headers={} if content is None else {"content-type": "application/json"},
@@ -124,6 +128,14 @@ def _fill(operation: Operation, route: str, path: Mapping[str, str | int]) -> st
     return _PARAMETER.sub(encoded, route)
 
 
+def _escaped(operation: Operation, url_path: str) -> str:
+    """Escape what a caller's own route holds beside its parameters; what is escaped already stays."""
+    try:
+        return quote(url_path.partition("#")[0], safe=_URL_SIGNS)
+    except UnicodeEncodeError:
+        _refuse(operation, "the route holds half a character (a lone surrogate)")
+
+
 def _query(operation: Operation, route: str, query: Mapping[str, Any]) -> str:
     pairs = [(key, _query_value(operation, key, value)) for key, value in query.items() if value is not None]
     if not pairs:
@@ -144,9 +156,15 @@ def _query_value(operation: Operation, key: str, value: Any) -> str:
     _refuse(operation, f"query parameter `{key}` must be text, a finite number or a flag, not {type(value).__name__}")
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
+"""A body that holds itself is refused by the recursion limit, which costs nothing."""
+
+
 def _encode(operation: Operation, body: Any) -> bytes:
+    if isinstance(body, Encoded):
+        return body
     try:
-        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return _ENCODER.encode(body).encode()
     except (TypeError, ValueError, RecursionError) as error:
         place = _culprit(body, "$")
         what = f"{place[0]} is {place[1]}" if place else f"the body cannot be written as JSON ({type(error).__name__})"
@@ -179,13 +197,6 @@ def _is_torn(text: str) -> bool:
 
 class _Garbage(Exception):  # noqa: N818  # never leaves this file
     """The body is no JSON; the text says in which way."""
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def read(operation: Operation, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -227,7 +238,7 @@ def _decode(body: bytes) -> Any:
     if not body.strip():
         raise _Garbage("is empty")
     try:
-        return _DECODER.decode(body.decode("utf-8-sig"))
+        return _json.decode(body)
     except RecursionError:
         raise _Garbage("is nested too deeply") from None
     except ValueError:

@@ -49,9 +49,11 @@ class RawServer:
     tls: ssl.SSLContext | None = None
     hang_up_after: int | None = None
     accepted: int = 0
+    ended: int = 0
     requests: list[bytes] = field(factory=list)
     hung_up: threading.Event = field(factory=threading.Event)
     _listener: socket.socket = field(init=False)
+    _counting: threading.Lock = field(factory=threading.Lock, init=False)
 
     @property
     def url(self) -> str:
@@ -78,6 +80,8 @@ class RawServer:
             line = self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
             with line:
                 self._talk(line)
+        with self._counting:
+            self.ended += 1
         self.hung_up.set()
 
     def _talk(self, line: socket.socket) -> None:

@@ -55,6 +55,24 @@ def test_a_list_cannot_go_into_an_array() -> None:
         render(operation(list_in=ListIn.BODY), body=[1], list_id=12)
 
 
+@pytest.mark.parametrize(
+    ("route", "travels"),
+    [
+        ("/api/my list/ü?name=ä b", "/api/my%20list/%C3%BC?name=%C3%A4%20b"),
+        ("/api/a%20b/c+d;e=f?g=%2F&h[]=1", "/api/a%20b/c+d;e=f?g=%2F&h[]=1"),
+        ("/api/lists#top", "/api/lists"),
+        ("/api/lists\r\nx: y", "/api/lists%0D%0Ax:%20y"),
+    ],
+)
+def test_a_route_of_the_callers_own_is_made_fit_for_the_first_line_of_a_request(route: str, travels: str) -> None:
+    assert render(operation(route)).url_path == travels
+
+
+def test_a_route_with_half_a_character_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="lone surrogate"):
+        render(operation("/api/\ud800"))
+
+
 def test_path_parameters_are_encoded_and_never_in_the_template() -> None:
     request = render(operation("/api/contacts/by_email/{email}"), path={"email": "jöhn+a/b@doe.com"}, list_id=1)
     assert request.url_path == "/1/api/contacts/by_email/j%C3%B6hn%2Ba%2Fb%40doe.com"
