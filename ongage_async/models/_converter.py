@@ -7,9 +7,10 @@ No I/O.
 """
 
 import enum
+import functools
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -27,6 +28,9 @@ M = TypeVar("M")
 OnDrift = Callable[[DriftSeen], None]
 _Read = Callable[[Any], Any]
 
+_VENDORS = "ocx_"
+"""How the names of the vendor's own fields of a contact begin (vendor page §3.3)."""
+
 _SCALARS: dict[Any, _Read] = {
     int: _scalars.to_int,
     float: _scalars.to_float,
@@ -35,6 +39,12 @@ _SCALARS: dict[Any, _Read] = {
     datetime: _scalars.to_datetime,
     Mapping[str, Any]: _scalars.to_object,
 }
+_OFTEN: dict[Any, Mapping[str, Any]] = {
+    int: {"0": 0, "1": 1},
+    bool: _scalars.FLAGS,
+    datetime: {"0": None, "": None},
+}
+"""Texts that come often, read already; enumerations add their members."""
 
 
 def structure(model_type: type[M], payload: Any, *, operation: str, on_drift: OnDrift | None = None) -> M:
@@ -111,20 +121,32 @@ def _decode_error(model_type: type[Any], error: UnreadableError, operation: str)
 # --- one plan per class -----------------------------------------------------------------------------------------------
 
 
-@attrs.frozen
-class _Slot:
-    """Say how the value of one key becomes one attribute."""
-
-    attribute: str
-    read: _Read
-    strict: bool
+_Slot = tuple[str, str, type[Any] | None, Mapping[str, Any], _Read, bool]
+"""How one key becomes one attribute: key, attribute, type of the values that are taken as they are, texts that come
+often and what they mean, reader of all others, whether the model is refused when it cannot read. A bare tuple: taking a
+named one apart costs twice as much."""
 
 
 @attrs.frozen
 class _Plan:
-    """Hold what is worked out once per model."""
+    """Hold what is worked out once per model.
 
-    slots: Mapping[str, _Slot]
+    Attributes:
+        slots: One per attribute that has a key of its own.
+        keys: Theirs.
+        blank: What each of these attributes is where nothing is said.
+        fresh: Attributes whose blank is made anew for each model, and what makes it.
+        required: Attributes and keys without which nothing can be read.
+        one_of: Attributes of which one at least must have a value.
+        rest: Attribute that takes what is unknown and not the vendor's own.
+        enums: Attributes and keys that hold an open enumeration.
+        nested: Attributes that hold models.
+    """
+
+    slots: tuple[_Slot, ...]
+    keys: frozenset[str]
+    blank: Mapping[str, Any]
+    fresh: tuple[tuple[str, Callable[[], Any]], ...]
     required: tuple[tuple[str, str], ...]
     one_of: tuple[str, ...]
     rest: str | None
@@ -133,6 +155,7 @@ class _Plan:
 
 
 _PLANS: dict[type[Any], _Plan] = {}
+_FACTORY: type[Any] = attrs.Factory  # type: ignore[assignment]  # the stub says it is a function
 
 
 def _plan(model_type: type[Any]) -> _Plan:
@@ -144,8 +167,12 @@ def _plan(model_type: type[Any]) -> _Plan:
 def _make_plan(model_type: type[Any]) -> _Plan:
     known = [a for a in attrs.fields(model_type) if a.name != "extra" and _shape.REST not in a.metadata]
     key = {a.name: a.metadata.get(_shape.KEY) or a.name for a in known}
+    fresh = {a.name: a.default.factory for a in known if isinstance(a.default, _FACTORY)}
     return _Plan(
-        slots={key[a.name]: _Slot(a.name, _reader(a.type), a.metadata.get(_shape.STRICT, False)) for a in known},
+        slots=tuple(_slot(key[a.name], a) for a in known),
+        keys=frozenset(key.values()),
+        blank={a.name: None if a.default is attrs.NOTHING else a.default for a in known if a.name not in fresh},
+        fresh=tuple(fresh.items()),
         required=tuple((a.name, key[a.name]) for a in known if a.default is attrs.NOTHING),
         one_of=getattr(model_type, "ONE_OF", ()),
         rest=next((a.name for a in attrs.fields(model_type) if _shape.REST in a.metadata), None),
@@ -154,9 +181,21 @@ def _make_plan(model_type: type[Any]) -> _Plan:
     )
 
 
-def _reader(annotation: Any) -> _Read:
-    """Return the function that reads a value of this type; optional types are read like bare ones."""
-    bare = _bare(annotation)
+def _slot(key: str, attribute: "attrs.Attribute[Any]") -> _Slot:
+    bare = _bare(attribute.type)
+    exact = bare if bare in (int, str, bool) else None  # a float may be infinite
+    return key, attribute.name, exact, _often(bare), _reader(bare), attribute.metadata.get(_shape.STRICT, False)
+
+
+def _often(bare: Any) -> Mapping[str, Any]:
+    """Return what the texts mean that come often where a value of this type is expected."""
+    if _is_open_enum(bare):
+        return {str(member.value): member for member in bare}
+    return _OFTEN.get(bare, {})
+
+
+def _reader(bare: Any) -> _Read:
+    """Return the function that reads a value of this type."""
     if bare in _SCALARS:
         return _SCALARS[bare]
     if bare is Any:
@@ -190,31 +229,52 @@ def _is_open_enum(cls: Any) -> bool:
 
 
 def _model_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
+    """Return the function that reads a model: a page runs through it a hundred times, so it is one flat loop."""
     plan = _plan(cls)
-    slots, rest = plan.slots, plan.rest
+    slots, blank, rest = plan.slots, plan.blank, plan.rest
 
     def read_model(value: Any, _type: Any) -> Any:
-        values: dict[str, Any] = {}
-        extra: dict[str, Any] = {}
-        spill = values.setdefault(rest, {}) if rest else extra
-        for key, raw in _object(value).items():
-            slot = slots.get(key)
-            if slot is None:
-                (extra if key.startswith("ocx_") else spill)[key] = raw
-            elif raw is not None:
+        left = _object(value).copy()  # what no slot takes stays in it
+        take = left.pop
+        unreadable: dict[str, Any] = {}
+        model: Any = object.__new__(cls)
+        values = model.__dict__  # filled in one go: a frozen class's own __init__ pays for each attribute
+        values.update(blank)
+        for key, attribute, exact, often, read, strict in slots:
+            raw = take(key, None)
+            if raw is None:
+                continue
+            if raw.__class__ is exact:
+                values[attribute] = raw
+            elif raw.__class__ is str and raw in often:
+                values[attribute] = often[raw]
+            else:
                 try:
-                    values[slot.attribute] = slot.read(raw)
+                    values[attribute] = read(raw)
                 except UnreadableError as error:
-                    if slot.strict:
+                    if strict:
                         raise error.inside(key) from None
-                    extra[key] = raw
+                    unreadable[key] = raw
+        for attribute, make in plan.fresh:
+            values.setdefault(attribute, make())
+        if rest is not None:
+            values[rest], left = _parted(left)
+        values["extra"] = {**left, **unreadable} if left or unreadable else {}
         _check_identity(plan, values)
-        return cls(**values, extra=extra)
+        return model
 
     return read_model
 
 
-def _object(value: Any) -> Mapping[str, Any]:
+def _parted(unknown: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the list's own fields, and the vendor's that this version does not know."""
+    if _VENDORS not in "".join(unknown):  # one search is a fifth of the price of a look at each key
+        return unknown, {}
+    vendors = {key: value for key, value in unknown.items() if key.startswith(_VENDORS)}
+    return {key: value for key, value in unknown.items() if key not in vendors}, vendors
+
+
+def _object(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     if isinstance(value, list) and not value:
@@ -224,10 +284,10 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 def _check_identity(plan: _Plan, values: Mapping[str, Any]) -> None:
     for attribute, key in plan.required:
-        if values.get(attribute) is None:
+        if values[attribute] is None:
             raise UnreadableError("a value", key)
     for name in plan.one_of:
-        if not _scalars.is_nothing(values.get(name)):
+        if not _scalars.is_nothing(values[name]):
             return
     if plan.one_of:
         raise UnreadableError(" or ".join(plan.one_of))
@@ -252,14 +312,11 @@ def _models_hook(annotation: Any) -> Callable[[Any, Any], Any]:
 
 def _enum_reader(cls: type[enum.Enum]) -> _Read:
     to_scalar = _scalars.to_int if issubclass(cls, int) else _scalars.to_text
-
-    known = {member.value: member for member in cls}
+    make = functools.lru_cache(maxsize=64)(cls)  # an unknown value comes again with the next object
 
     def read_enum(value: Any) -> Any:
-        if value.__class__ is str and value in known:  # the common case, at a third of the price
-            return known[value]
         scalar = to_scalar(value)
-        return None if _scalars.is_nothing(scalar) else cls(scalar)
+        return None if _scalars.is_nothing(scalar) else make(scalar)
 
     return read_enum
 
@@ -272,29 +329,27 @@ _CONVERTER.register_structure_hook_factory(_is_models, _models_hook)
 # --- drift ------------------------------------------------------------------------------------------------------------
 
 
-_Trace = tuple[str, str, str]
-
-
 def _tell(models: list[Any], on_drift: OnDrift | None) -> None:
     """Count what the models of one answer do not know, and tell it; each field and value once."""
-    traces = dict.fromkeys(trace for model in models for trace in _traces(model))
-    if not traces:
+    seen = dict.fromkeys(_drifts(models))
+    if not seen:
         return
-    seen = dict.fromkeys(DriftSeen(model, mask(key)[:LONGEST_NAME], kind) for model, key, kind in traces)
     count(seen)
     if on_drift is not None:
         for drift in seen:
             on_drift(drift)
 
 
-def _traces(model: Any) -> Iterator[_Trace]:
-    name, plan = type(model).__name__, _plan(type(model))
-    for key in model.extra:
-        yield name, key, "value" if key in plan.slots else "field"
+def _drifts(models: Sequence[Any]) -> Iterator[DriftSeen]:
+    """Yield what models of one class do not know, and then the models in them."""
+    if not models:
+        return
+    name, plan = type(models[0]).__name__, _plan(type(models[0]))
+    for key in dict.fromkeys(key for model in models if model.extra for key in model.extra):
+        yield DriftSeen(name, mask(key)[:LONGEST_NAME], "value" if key in plan.keys else "field")
     for attribute, key in plan.enums:
-        value = getattr(model, attribute)
-        if value is not None and not value.is_known:
-            yield name, key, "value"
+        values = [getattr(model, attribute) for model in models]
+        if [value for value in values if value is not None and not value.is_known]:
+            yield DriftSeen(name, key, "value")
     for attribute in plan.nested:
-        for inner in getattr(model, attribute):
-            yield from _traces(inner)
+        yield from _drifts([inner for model in models for inner in getattr(model, attribute)])

@@ -8,11 +8,11 @@ uses them for envelopes. Source: vendor page §1.4.
 import json
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_from_unix = datetime.fromtimestamp
+FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 class UnreadableError(Exception):
@@ -39,6 +39,8 @@ def to_int(value: Any) -> int | None:
     """Read a whole number from a number, numeric text or flag."""
     if value.__class__ is int:
         return value
+    if value.__class__ is str and value.isdecimal():
+        return _int(value)
     if isinstance(value, str) and _is_digits(value.strip()):
         return _int(value)
     number = to_float(value)
@@ -81,7 +83,7 @@ def to_bool(value: Any) -> bool | None:
         return None
     if isinstance(value, (int, float)) and value in (0, 1):
         return bool(value)
-    flag = _FLAGS.get(value.strip().lower()) if isinstance(value, str) else None
+    flag = FLAGS.get(value.strip().lower()) if isinstance(value, str) else None
     if flag is None:
         raise UnreadableError("a flag")
     return flag
@@ -104,6 +106,8 @@ def to_datetime(value: Any) -> datetime | None:
     """Read a time in UTC from Unix seconds or an ISO text; 0, ``"0"`` and blank mean "never"."""
     if value.__class__ is int:
         return _unix_time(value)
+    if value.__class__ is str and value.isdecimal():
+        return _unix_time(_int(value))
     if is_nothing(value):
         return None
     if value is True:
@@ -117,8 +121,8 @@ def to_datetime(value: Any) -> datetime | None:
 
 def _unix_time(seconds: float) -> datetime | None:
     try:
-        return _EPOCH + timedelta(seconds=seconds) if seconds else None
-    except OverflowError:
+        return _from_unix(seconds, UTC) if seconds else None
+    except (OverflowError, ValueError, OSError):  # it depends on the size which of them
         raise UnreadableError("a time between the years 1 and 9999") from None
 
 

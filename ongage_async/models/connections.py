@@ -35,7 +35,7 @@ class Esp(enum.IntEnum):
     BIRD = 131
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class EspConnection:
     """Hold a sending connection, as an option to choose from or as one just made."""
 
@@ -65,7 +65,7 @@ class Deliverability(OpenStrEnum):
     UNDELIVERABLE = "Undeliverable"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class AddressVerdict:
     """Hold what the validation says of one address."""
 

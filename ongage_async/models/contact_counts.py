@@ -8,7 +8,7 @@ import attrs
 from ongage_async.models import _shape
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ContactCount:
     """Hold one count; until it is done all numbers are None.
 

@@ -22,7 +22,7 @@ class ReportStatus(OpenIntEnum):
     """Known from another client's code only."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ContactSearch:
     """Hold one snapshot of a contact search; what the answer leaves out is None. No results are in it.
 
@@ -65,7 +65,7 @@ class ContactSearch:
         return self.status == ReportStatus.FAILED
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ContactResult:
     """Hold one row of a search or a contact activity report: a contact as far as its fields were selected.
 

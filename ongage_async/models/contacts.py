@@ -8,7 +8,7 @@ What became of the rows of a call is in `outcomes.py`. Source: vendor page §3.3
 import enum
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
 
 import attrs
 
@@ -36,7 +36,7 @@ class ChangeTo(enum.StrEnum):
     SOFT_BOUNCE = "soft_bounce"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Contact:
     """Hold one contact of a list; `email` or `id` is always there.
 
@@ -93,6 +93,8 @@ class NewContact:
         Raises:
             InvalidInputError: It is something else, or names no contact.
         """
+        if row.__class__ is dict:  # as most rows are; the look at all other kinds costs as much as the row
+            return cls._of_mapping(cast("Mapping[str, Any]", row), number)._checked(number)
         match row:
             case NewContact():
                 new = row
@@ -111,7 +113,7 @@ class NewContact:
 
     @classmethod
     def _of_mapping(cls, row: Mapping[str, Any], number: int) -> Self:
-        if not isinstance(row.get("fields"), Mapping):
+        if (fields := row.get("fields")) is None or not isinstance(fields, Mapping):
             flat = dict(row)
             return cls(flat.pop("email", None), flat, flat.pop("id", None))
         if strangers := set(row) - {"email", "id", "overwrite", "fields"}:
@@ -119,7 +121,7 @@ class NewContact:
                 f"row {number} has values both in `fields` and beside it ({', '.join(sorted(map(str, strangers)))}): "
                 "put all of them into `fields`"
             )
-        return cls(row.get("email"), row["fields"], row.get("id"), row.get("overwrite"))
+        return cls(row.get("email"), fields, row.get("id"), row.get("overwrite"))
 
     def _checked(self, number: int) -> Self:
         if not _is_name(self.email):

@@ -39,7 +39,7 @@ class ExportStatus(enum.StrEnum):
     """Exports of segments only."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Export:
     """Hold an export as far as the vendor answers with it: its `id`, by other clients' code."""
 

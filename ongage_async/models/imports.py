@@ -52,7 +52,7 @@ class ImportStatus(OpenIntEnum):
         return self == ImportStatus.COMPLETED or self.is_failed
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Import:
     """Hold one snapshot of an import, as a single answer or a collection gives it; what it leaves out is None.
 

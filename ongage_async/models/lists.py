@@ -44,7 +44,7 @@ class FieldType(OpenStrEnum):
     STRING = "string"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class MailingList:
     """Hold a list with all its settings; one that comes from a collection has fewer of them, the others are None.
 
@@ -117,7 +117,7 @@ class MailingList:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ListField:
     """Hold one field of a list."""
 
@@ -138,7 +138,7 @@ class ListField:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ListFieldsReport:
     """Hold what became of a field that was to be made in every list.
 

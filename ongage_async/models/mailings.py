@@ -66,7 +66,7 @@ class SplitType(OpenStrEnum):
     SUBJECT = "subject"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class MailingSegment:
     """Hold a segment that a mailing goes to, or spares."""
 
@@ -78,7 +78,7 @@ class MailingSegment:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class MailingRoute:
     """Hold one entry of a mailing's distribution: which connection sends which share."""
 
@@ -92,7 +92,7 @@ class MailingRoute:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class MailingMessage:
     """Hold a message of a mailing."""
 
@@ -105,7 +105,7 @@ class MailingMessage:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Mailing:
     """Hold a mailing; the object and the entry of a collection have different keys, and what is left out is None.
 

@@ -20,7 +20,7 @@ class EmailType(OpenStrEnum):
     FOLDER = "folder"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Email:
     """Hold an email message, a template or a folder of these."""
 
@@ -44,7 +44,7 @@ class Email:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Sms:
     """Hold an SMS message."""
 
@@ -64,7 +64,7 @@ class Sms:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class EmailTag:
     """Hold a tag of email messages; `list_id` None is a tag of all lists. The vendor shows no sample of it."""
 
@@ -78,7 +78,7 @@ class EmailTag:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Image:
     """Hold an image that the vendor has fetched."""
 
@@ -94,7 +94,7 @@ class Image:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ImageFolder:
     """Hold a folder of images."""
 

@@ -1,7 +1,9 @@
 """What became of the rows of one call: the vendor's counters and address sets, told again per row.
 
-`MutationResult` is the answer as it came, `ContactsReport` adds one `RowOutcome` per input row. `report` is a pure
-function and never guesses: a row that the answer does not settle is UNKNOWN. Source: vendor page §3.3, mutation result.
+`MutationResult` is the answer as it came, `ContactsReport` adds one `RowOutcome` per input row. `report` and `verdicts`
+are pure functions and never guess: a row that the answer does not settle is UNKNOWN.
+
+Source: vendor page §3.3, mutation result.
 """
 
 # ruff: noqa: RUF009  # the calls in class bodies make attrs fields
@@ -9,6 +11,7 @@ function and never guesses: a row that the answer does not settle is UNKNOWN. So
 import enum
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -36,7 +39,7 @@ class RowKind(enum.StrEnum):
     """The vendor has not seen it: sending it later is safe. Only the streams (`upsert_many` and its like) tell this."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class MutationResult:
     """Hold the answer to a call that changes contacts; counters that the answer leaves out are None."""
 
@@ -76,10 +79,23 @@ class RowOutcome:
 
 @attrs.frozen
 class ContactsReport:
-    """Hold one outcome per input row, in input order, and the vendor's own counters beside them."""
+    """Hold one outcome per input row, in input order, and the vendor's own counters beside them.
 
-    outcomes: tuple[RowOutcome, ...]
+    Attributes:
+        result: The vendor's answer.
+    """
+
+    _rows: Sequence[NewContact] = attrs.field(repr=False)
     result: MutationResult
+
+    @cached_property
+    def outcomes(self) -> tuple[RowOutcome, ...]:
+        """What became of each row; told apart when first asked for, which costs more than all else here."""
+        told = zip(self._rows, verdicts([row.key for row in self._rows], self.result), strict=True)
+        return tuple(
+            RowOutcome(index, row.email, kind, row.id if row.email is None else contact_id, reason)
+            for index, (row, (kind, contact_id, reason)) in enumerate(told)
+        )
 
     @property
     def counts(self) -> dict[RowKind, int]:
@@ -94,14 +110,14 @@ class ContactsReport:
         return iter(self.outcomes)
 
     def __len__(self) -> int:
-        return len(self.outcomes)
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> RowOutcome:
+        return self.outcomes[index]
 
 
-@attrs.define(eq=False)
-class _Verdict:
-    kind: RowKind
-    contact_id: str | None = None
-    reason: str | None = None
+Verdict = tuple[RowKind, str | None, str | None]
+"""What the vendor did with a row, the id that it tells, the reason that it gives; a tuple, for there are millions."""
 
 
 _DONE = (RowKind.SUCCEEDED, RowKind.REVIVED, RowKind.UPDATED, RowKind.CREATED)  # later ones say more
@@ -112,6 +128,7 @@ _COUNTERS = {
     RowKind.UPDATED: "updated",
     RowKind.CREATED: "created",
 }
+_EARLIER: Verdict = (RowKind.DUPLICATE, None, None)
 _REASONS = ("message", "reason", "error", "errors")
 
 
@@ -125,43 +142,62 @@ def report(rows: Sequence[NewContact], result: MutationResult) -> ContactsReport
         rows: The rows as sent.
         result: The answer.
     """
-    keys = [row.key for row in rows]
-    last = {key: index for index, key in enumerate(keys)}
-    named = _named(result, repeated={key for key, count in Counter(keys).items() if count > 1})
-    unnamed = [key for key in keys if key not in named]
-    rest = _Verdict(_by_counters(result, sizes={len(unnamed), len(set(unnamed))})) if unnamed else None
-    verdicts = [named.get(key, rest) if last[key] == index else None for index, key in enumerate(keys)]
-    return ContactsReport(tuple(map(_outcome, range(len(keys)), rows, verdicts)), result)
+    return ContactsReport(rows, result)
 
 
-def _outcome(index: int, row: NewContact, verdict: _Verdict | None) -> RowOutcome:
-    """Return the outcome of a row; without a verdict, a later row has that of its address."""
-    kind, contact_id, reason = (
-        (verdict.kind, verdict.contact_id, verdict.reason) if verdict else (RowKind.DUPLICATE, None, None)
-    )
-    return RowOutcome(index, row.email, kind, row.id if row.email is None else contact_id, reason)
+def verdicts(keys: Sequence[str], result: MutationResult) -> list[Verdict]:
+    """Tell the vendor's answer key by key, as `report` does row by row.
+
+    Args:
+        keys: `NewContact.key` of each row as sent.
+        result: The answer.
+    """
+    last = dict(zip(keys, range(len(keys)), strict=True))
+    is_repeated = len(last) < len(keys)
+    repeated = {key for key, count in Counter(keys).items() if count > 1} if is_repeated else frozenset[str]()
+    named = _named(result, repeated)
+    told: list[Any] = list(map(named.get, keys))
+    if None in told:
+        told = _with_the_unnamed(keys, told, named, result)
+    if is_repeated:
+        told = [told[at] if last[key] == at else _EARLIER for at, key in enumerate(keys)]
+    return told
+
+
+def _with_the_unnamed(
+    keys: Sequence[str], told: Sequence[Verdict | None], named: Mapping[str, Verdict], result: MutationResult
+) -> list[Verdict]:
+    """Settle the keys that no set names: some are ids, of all others the counters may leave one reading."""
+    by_id = {verdict[1]: verdict for verdict in named.values() if verdict[1]}
+    told = [verdict or by_id.get(key) for key, verdict in zip(keys, told, strict=True)]
+    unnamed = [key for key, verdict in zip(keys, told, strict=True) if verdict is None]
+    kind = _by_counters(result, sizes={len(unnamed), len(set(unnamed))}) if unnamed else RowKind.UNKNOWN
+    rest = (kind, None, None)
+    return [verdict or rest for verdict in told]
 
 
 def _set(result: MutationResult, kind: RowKind) -> dict[str, Any]:
-    return dict(_addresses(getattr(result, f"{_COUNTERS[kind]}_emails")))
+    value = getattr(result, f"{_COUNTERS[kind]}_emails")
+    if type(value) is dict and all("@" in key for key in value):  # as the vendor's own samples have it
+        return {key.strip().casefold(): detail for key, detail in value.items()}
+    return dict(_addresses(value))
 
 
-def _named(result: MutationResult, *, repeated: Collection[str]) -> dict[str, _Verdict]:
-    """Return the verdict of every address, and of every contact id, that a set names."""
-    verdicts: dict[str, _Verdict] = {}
+def _named(result: MutationResult, repeated: Collection[str]) -> dict[str, Verdict]:
+    """Return the verdict of every address that a set names."""
+    named: dict[str, Verdict] = {}
     for kind in _DONE:
         for address, detail in _set(result, kind).items():
-            before = verdicts.get(address)
-            contact_id = _contact_id(detail) or (before.contact_id if before else None)
-            verdicts[address] = _Verdict(kind, contact_id)
+            contact_id = detail.strip() or None if type(detail) is str else _contact_id(detail)
+            before = named.get(address)
+            named[address] = (kind, contact_id or (before[1] if before else None), None)
     for address, detail in _set(result, RowKind.REJECTED).items():
-        if address not in verdicts:
-            verdicts[address] = _Verdict(RowKind.REJECTED, reason=_reason(detail))
+        if address not in named:
+            named[address] = (RowKind.REJECTED, None, _reason(detail))
         elif address not in repeated:
             # Done and failed at once: of two rows with one address that can be true, of a single row it cannot.
-            verdicts[address] = _Verdict(RowKind.UNKNOWN, reason=_reason(detail))
-    by_id = {verdict.contact_id: verdict for verdict in verdicts.values() if verdict.contact_id}
-    return {**by_id, **verdicts}
+            named[address] = (RowKind.UNKNOWN, None, _reason(detail))
+    return named
 
 
 def _by_counters(result: MutationResult, sizes: Collection[int]) -> RowKind:

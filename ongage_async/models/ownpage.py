@@ -77,7 +77,7 @@ class EventKind(enum.StrEnum):
     COMPLAINT = "nl_complaint"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class OwnpageList:
     """Hold one subscriber list."""
 
@@ -88,7 +88,7 @@ class OwnpageList:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class OwnpageTemplate:
     """Hold one template of transactional emails."""
 
@@ -99,7 +99,7 @@ class OwnpageTemplate:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class SubscriberCounts:
     """Hold how many subscribers a list has.
 
@@ -120,7 +120,7 @@ class SubscriberCounts:
         return self.subscribed + self.unsubscribed
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Subscriber:
     """Hold one subscriber of a list.
 
@@ -235,7 +235,7 @@ def _sendable(cause: UnsubscribedCause | None) -> str | None:
 SubscriberRow = NewSubscriber | Subscriber | Mapping[str, Any]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class SubscribersResult:
     """Hold the vendor's summary of one `subscribers.create`.
 
@@ -267,7 +267,7 @@ class SubscribersResult:
         return self.errors not in (None, 0, "", [], {})
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Success:
     """Hold the vendor's sentence about something that was done."""
 
@@ -281,7 +281,7 @@ class Success:
         return int(found[0]) if found else None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class OwnpageFile:
     """Hold the import of a file, as the vendor answers to its creation; it cannot be asked for later.
 
@@ -302,7 +302,7 @@ class OwnpageFile:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class OwnpageEvent:
     """Hold one event of a newsletter; what its kind does not have is None.
 
@@ -325,7 +325,7 @@ class OwnpageEvent:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class OwnpageExport:
     """Name an export that can be downloaded for 24 hours.
 
@@ -338,7 +338,7 @@ class OwnpageExport:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class SentEmail:
     """Name a transactional email that was sent; the vendor shows a preview of it for 60 days."""
 

@@ -20,7 +20,7 @@ class SegmentType(OpenStrEnum):
     DELETED = "Deleted"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class SegmentRule:
     """Hold one rule of a segment.
 
@@ -46,7 +46,7 @@ class SegmentRule:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Segment:
     """Hold a segment; one that comes from a collection has no rules and fewer settings, the others are None.
 

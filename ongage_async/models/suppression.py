@@ -16,7 +16,7 @@ class SuppressionAction(enum.StrEnum):
     REMOVE = "remove"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class SuppressionResult:
     """Hold the answer to a change of a suppression list: how many were given, and how many done."""
 

@@ -16,7 +16,7 @@ from ongage_async.errors import OngageError
 from ongage_async.models import _shape
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class TransactionalCampaign:
     """Hold a transactional campaign; the vendor shows none of its fields, so the known ones are a mailing's."""
 
@@ -36,7 +36,7 @@ class TransactionalCampaign:
     extra: Mapping[str, Any] = _shape.extra()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class SendResult:
     """Hold the answer to a send: the vendor's counters, of which none is certain to be there.
 

@@ -23,7 +23,7 @@ class EventBase(OpenStrEnum):
     RECURRING = "recurring"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class TriggerEvent:
     """Hold an event with its triggers; the vendor shows no sample of it.
 

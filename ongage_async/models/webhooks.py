@@ -20,7 +20,7 @@ class WebhookStatus(OpenStrEnum):
     COMPLAINT = "complaint"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class WebhookEvent:
     """Hold one thing that happened; it carries no time and no id of its own.
 

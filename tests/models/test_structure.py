@@ -24,8 +24,10 @@ from ongage_async.models import (
     ListType,
     MailingList,
     MutationResult,
+    _converter,
 )
 from ongage_async.models._converter import structure, structure_many
+from ongage_async.models.ownpage import Subscriber
 
 MODELS = [Contact, MailingList, ListField, ListFieldsReport, Import, MutationResult]
 
@@ -189,6 +191,34 @@ def test_the_fields_of_an_import_may_be_an_object_an_empty_array_or_json_in_text
     assert make(Import, {"id": 1, "fields": []})[0].fields == {}
     assert make(Import, {"id": 1, "fields": "[]"})[0].fields == {}
     assert make(Import, {"id": 1, "fields": ""})[0].fields is None
+
+
+@pytest.mark.parametrize("kind", _converter._OFTEN)
+def test_what_is_looked_up_is_what_would_be_read(kind: Any) -> None:
+    """The table of frequent texts is a short way to the reader's answer, never another answer."""
+    for text, value in _converter._OFTEN[kind].items():
+        told = _converter._reader(kind)(text)
+        assert (told, type(told)) == (value, type(value))
+
+
+def test_a_model_from_json_is_the_model_that_a_caller_would_make(samples: ModuleType) -> None:
+    """Reading fills models without their `__init__`; it must leave nothing out, and nothing that is shared."""
+    read, _ = make(Contact, {"email": "a@b.c", "ocx_created_date": "0", "name": "x", "ocx_new": 1})
+    made = Contact(email="a@b.c", fields={"name": "x"}, extra={"ocx_new": 1})
+    assert (read, repr(read), vars(read).keys()) == (made, repr(made), vars(made).keys())
+    assert make(MailingList, {"id": 1})[0] == MailingList(id=1)
+    assert attrs.evolve(make(MailingList, samples.LIST)[0], name="x").name == "x"
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        read.email = "c@b.a"
+
+
+def test_two_models_share_no_object(samples: ModuleType) -> None:
+    """What stands for "nothing" is made anew for each, for somebody may write into it."""
+    one, two = structure_many(Subscriber, [{"email": "a@b.c"}, {"email": "b@b.c"}], operation="x")
+    assert one.data is not two.data
+    assert one.extra is not two.extra
+    contact = make(Contact, samples.CONTACT)[0]
+    assert contact.fields is not make(Contact, samples.CONTACT)[0].fields
 
 
 # --- unknown keys and values
