@@ -82,7 +82,7 @@ async def _by_calls(rows: int, per_call: int) -> dict[str, Any]:
     async with _account() as account:
         told = None
         if per_call == CONTACTS_PER_CALL:  # which is what the planner knows
-            told = (await account.ongage.imports.plan(list(_contacts(rows)))).roads["contacts"]
+            told = (await account.ongage.imports.plan(list(_contacts(rows)))).roads["calls"]
             await asyncio.sleep(60.0)  # so that the calls of the plan are no part of the run's minute
         account.begin()
         await account.ongage.contacts.upsert_many(_contacts(rows), per_call=per_call)

@@ -10,7 +10,6 @@ What the vendor really refuses is known in part only (vendor page §3.2, §4.5):
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Literal
 
 from attrs import frozen
@@ -182,7 +181,7 @@ def _day_test(pattern: str) -> Callable[[str], bool]:
             return False
         return True
 
-    return lru_cache(maxsize=65_536)(is_day)  # a file of birthdays holds some 30,000 different ones
+    return is_day
 
 
 def _date_writing(rule: FieldRule) -> str | None:

@@ -20,10 +20,13 @@ __all__ = [
     "Phase",
     "Progress",
     "ProgressListener",
+    "RoadWish",
     "closing",
 ]
 
 Phase = Literal["fields", "check", "stage", "create", "process", "settle"]
+RoadWish = Literal["auto", "import", "calls"]
+"""By which road a load shall go: by imports, by calls of some dozens of contacts, or as its plan advises."""
 
 
 @frozen

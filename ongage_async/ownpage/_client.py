@@ -5,6 +5,7 @@ It joins credentials, governors, transport and engine, and does nothing itself.
 
 import hashlib
 import ssl
+from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -13,11 +14,12 @@ from urllib.parse import urlsplit
 import attrs
 
 from ongage_async._engine import Engine, Options
+from ongage_async._explain import Explanation, Explanations
 from ongage_async._retry import RetryPolicy
 from ongage_async._transport import HTTPClient, Transport
 from ongage_async.config import Lane, Limits
 from ongage_async.errors import ConfigurationError
-from ongage_async.events import Listener
+from ongage_async.events import Listener, Listeners
 from ongage_async.governor import Governor, from_url
 from ongage_async.ownpage._credentials import OwnpageCredentials, OwnpageToken, from_env
 from ongage_async.ownpage._session import Session
@@ -57,7 +59,8 @@ class OwnpageClient:
         http_client: A client of your own (httpx or httpx2), used as it is and left open.
         ssl_context: For a private certificate authority, without a client of your own.
         timeout_s: Seconds that one send may take until its whole answer is there.
-        on_event: Called with each record of `ongage_async.events`; must be quick.
+        on_event: Called with each record of `ongage_async.events`; must be quick. See `listen`.
+        explain: For how many calls, of those that ended last, to remember where their time went; see the method.
 
     Raises:
         ConfigurationError: A setting is wrong; the message says which.
@@ -77,6 +80,7 @@ class OwnpageClient:
         ssl_context: ssl.SSLContext | None = None,
         timeout_s: float = 60.0,
         on_event: Listener | None = None,
+        explain: int = 0,
     ) -> None:
         known = OwnpageToken(credentials) if isinstance(credentials, str) else credentials
         if not isinstance(known, OwnpageCredentials | OwnpageToken):
@@ -91,16 +95,21 @@ class OwnpageClient:
         self.form_governor = form_governor or self._own(None, FORM_LIMITS)
         pocket = Pocket(known, keeps=True) if isinstance(known, OwnpageToken) else Pocket()
         transport = TokenTransport(self._base_url, {}, http_client, ssl_context, pocket=pocket)
-        self._engine = Engine(transport, self.governor, on_event)
-        self._form_engine = Engine(
-            Transport(self._base_url, {}, http_client, ssl_context), self.form_governor, on_event
+        explanations = Explanations.of(explain)
+        told = Listeners(also=(self.governor.listen, self.form_governor.listen))
+        self._engine = Engine(transport, self.governor, told, account=self._account, explanations=explanations)
+        self._form_engine = attrs.evolve(
+            self._engine,
+            transport=Transport(self._base_url, {}, http_client, ssl_context),
+            governor=self.form_governor,
         )
         self._tokens = Tokens(
             self._engine, pocket, known if isinstance(known, OwnpageCredentials) else None, attrs.evolve(self._options)
         )
         self._outlive(timeout_s)
-        told = [] if on_event is None else [self.governor, self.form_governor]
-        self._unlisten = [each.listen(on_event) for each in told if on_event is not None]
+        for listener in (explanations, on_event):
+            if listener is not None:
+                self.listen(listener)
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -151,7 +160,7 @@ class OwnpageClient:
         }
         view = object.__new__(type(self))
         view._base_url, view._account = self._base_url, self._account
-        view._owned, view._unlisten = [], []
+        view._owned = []
         view.governor, view.form_governor = self.governor, self.form_governor
         view._engine, view._form_engine, view._tokens = self._engine, self._form_engine, self._tokens
         view._options = attrs.evolve(self._options, **{k: v for k, v in given.items() if v is not _UNSET})
@@ -224,6 +233,40 @@ class OwnpageClient:
         """
         return await self._tokens.create()
 
+    # -- looking on ---------------------------------------------------------------------------------------------------
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have `listener` told what happens to calls and to the account, from now until the client is closed.
+
+        Args:
+            listener: Called with each record of `ongage_async.events`, in the task in which it happens; must be quick.
+
+        Returns:
+            A function that ends it sooner.
+        """
+        return self._engine.listener.add(listener)
+
+    def explain(self, call_id: str) -> Explanation:
+        """Say where the time of a call went; see `OngageClient.explain`.
+
+        Args:
+            call_id: From an error (`call_id`), a log line, an event or a span.
+
+        Raises:
+            ConfigurationError: The client was made without `explain=`.
+            InvalidInputError: The call is not among those that are remembered.
+
+        Cost: no call.
+        """
+        return self._engine.explain(call_id)
+
+    def explanations(self) -> list[Explanation]:
+        """Return all calls that are remembered; see `OngageClient.explanations`.
+
+        Cost: no call.
+        """
+        return [] if self._engine.explanations is None else self._engine.explanations.all()
+
     # -- coming and going ---------------------------------------------------------------------------------------------
 
     async def aclose(self) -> None:
@@ -231,8 +274,7 @@ class OwnpageClient:
         await self._tokens.aclose()
         await self._engine.aclose()
         await self._form_engine.aclose()
-        while self._unlisten:
-            self._unlisten.pop()()
+        self._engine.listener.close()
         while self._owned:
             await self._owned.pop().aclose()
 

@@ -33,8 +33,8 @@ from ongage_async.ownpage._proof import Rows
 
 __all__ = ["FileDelivery", "FileTerms", "Vendor", "counts_as_dict", "is_whole", "settle"]
 
-FETCH_POLL_S = 0.25
-"""Pause between two looks into the stage's own log; costs the account nothing."""
+FIRST_LOOK_S, FETCH_POLL_S = 0.01, 0.25
+"""Pause between two looks into the stage's own log, which grows from one to the other; costs the account nothing."""
 
 
 class Vendor(Protocol):
@@ -180,6 +180,7 @@ class FileDelivery(Delivery[FileTerms]):
         """Wait until the stage saw the vendor take all of the file; where the stage sees nothing, do not wait."""
         file_id, tell = self.standing.import_id, partial(self.terms.news, "process", self.part.number, 0.0)
         tell("waiting for the file to be fetched")
+        pause_s = FIRST_LOOK_S
         while (fetches := await place.stage.log(place.file)) is not None:
             if is_whole(fetches):
                 await self._record("created", **{**self.standing.creation, "is_fetched": True})
@@ -190,7 +191,8 @@ class FileDelivery(Delivery[FileTerms]):
                     "vendor's servers reach the stage?",
                     operation="files.run",
                 )
-            await anyio.sleep(FETCH_POLL_S)
+            await anyio.sleep(pause_s)
+            pause_s = min(FETCH_POLL_S, 1.5 * pause_s)
 
     async def _settle(self, ends_at: float | None = None) -> None:
         def tell(counts: SubscriberCounts) -> None:

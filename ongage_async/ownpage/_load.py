@@ -30,7 +30,10 @@ from ongage_async.ownpage._delivery import FileDelivery, FileTerms, Vendor, coun
 from ongage_async.ownpage._proof import addresses_in, digest
 from ongage_async.ownpage._report import FileReport
 
-__all__ = ["FileLoad", "FileOrder"]
+__all__ = ["REQUEST", "FileLoad", "FileOrder"]
+
+REQUEST = "a file for Ownpage"
+"""What a journal says of a load of this vendor's."""
 
 
 @frozen(kw_only=True)
@@ -52,7 +55,7 @@ class FileOrder(SourceOrder):
 
     def features(self) -> dict[str, Any]:
         """Return what is asked of the vendor; see `SourceOrder.features`."""
-        return {"request": "a file for Ownpage", "unknown_columns": self.unknown_columns}
+        return {"request": REQUEST, "unknown_columns": self.unknown_columns}
 
     def recipe(self) -> Recipe:
         """Return how the rows are checked."""
@@ -106,7 +109,7 @@ class FileLoad:
         if self.stage is None:
             raise ConfigurationError("stage= is needed: where the vendor fetches the file, for instance a FileDrop")
         async with self._ground.laid(order, side, account, work_dir) as (standing, directory):
-            return await self._bring(standing, directory, self.stage)
+            return await self.bring(standing, directory, self.stage)
 
     async def _prepare(self, order: FileOrder, directory: Path, side: Path) -> tuple[Tally, dict[str, Any]]:
         """Check the source into parts; what the list is like before is a part of the plan, for later runs."""
@@ -121,7 +124,7 @@ class FileLoad:
             raise
         return tally, {"source": mask(cleaner.name), "list_id": order.list_id, "before": counts_as_dict(before)}
 
-    async def _bring(self, standing: Standing, directory: Path, stage: Stage) -> FileReport:
+    async def bring(self, standing: Standing, directory: Path, stage: Stage) -> FileReport:
         """Bring in the parts that are not in yet; one of which nobody can say stops no other."""
         assert standing.plan is not None  # noqa: S101 - the groundwork saw to it
         await self._ground.publish_side_file(standing, directory)

@@ -1,6 +1,6 @@
 """Read subscribers from a table: a file, several, or a data frame, by the contract of `_contract.py`.
 
-For `subscribers.upsert_many`; what a table is, and how it is opened, is `bulk/sources/`'s business.
+For `subscribers.upsert_many` and `delete_many`; what a table is, and how it is opened, is `bulk/sources/`'s business.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -9,9 +9,9 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from attrs import define
+from attrs import define, evolve
 
-from ongage_async.bulk._fields import ColumnPlan, wrong_width
+from ongage_async.bulk._fields import EMAIL, ColumnPlan, wrong_width
 from ongage_async.bulk.sources._rowsource import Chunk, RowSource
 from ongage_async.bulk.sources._sources import open_source
 from ongage_async.ownpage._contract import UnknownColumns, plan_file
@@ -46,6 +46,7 @@ async def rows_in(
     encoding: str | None,
     delimiter: str | None,
     unknown: UnknownColumns,
+    only_email: bool = False,
 ) -> AsyncGenerator[dict[str, Any] | BadRow]:
     """Iterate over the rows of a table, in memory that does not grow with it; an empty cell asks for nothing.
 
@@ -55,6 +56,7 @@ async def rows_in(
         encoding: The source's encoding; None: found out.
         delimiter: The source's delimiter; None: found out.
         unknown: As for `plan_file`.
+        only_email: Look at the addresses and at nothing else.
 
     Raises:
         CSVError: It cannot be used, or not be read on.
@@ -62,7 +64,10 @@ async def rows_in(
     """
     opened = await anyio.to_thread.run_sync(lambda: open_source(source, encoding=encoding, delimiter=delimiter))
     try:
-        table = _Table(opened, plan_file(opened.header, mapping=mapping, unknown=unknown))
+        plan = plan_file(opened.header, mapping=mapping, unknown=unknown)
+        if only_email:
+            plan = evolve(plan, sent=((plan.email, EMAIL),), needed=(), tests=(), rewrites=())
+        table = _Table(opened, plan)
         while (chunk := await anyio.to_thread.run_sync(opened.chunk, AT_ONCE)) is not None:
             for row in table.rows(chunk):
                 yield row

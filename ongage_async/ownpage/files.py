@@ -15,16 +15,16 @@ import attrs
 from ongage_async import _jobs
 from ongage_async._engine import Pour
 from ongage_async._operation import Answer, ListIn, Operation, Repeat
-from ongage_async.bulk import HostedFile, Journal, Packing, Stage, open_stage
+from ongage_async.bulk import HostedFile, Journal, Packing, SqliteJournal, Stage, open_stage
 from ongage_async.bulk._ports import ProgressListener
-from ongage_async.bulk.load._groundwork import journal_of
+from ongage_async.bulk.load._groundwork import found_again, journal_of
 from ongage_async.config import Lane
 from ongage_async.errors import ConfigurationError, InvalidInputError, JobTimeoutError
 from ongage_async.models._converter import OnDrift
 from ongage_async.models.ownpage import OwnpageFile, Subscriber, SubscriberCounts, SubscriberStatus
 from ongage_async.ownpage import lists
 from ongage_async.ownpage._contract import UnknownColumns
-from ongage_async.ownpage._load import FileLoad, FileOrder
+from ongage_async.ownpage._load import REQUEST, FileLoad, FileOrder
 from ongage_async.ownpage._report import FileReport
 from ongage_async.ownpage._session import ListCaller
 from ongage_async.ownpage.subscribers import MOST_PER_PAGE, Subscribers
@@ -232,16 +232,14 @@ class Files:
             password=password,
             neutralise_formulas=neutralise_formulas,
         )
-        counting = _Counting(self._caller)
-        load = FileLoad(
-            vendor=_OfOneList(counting, self._read.on_drift, chosen, settled_s, interval_s),
-            stage=None if stage is None else open_stage(stage),
-            journal=journal_of(journal, order.path),
-            timeout_s=timeout_s,
+        load = self._load(
+            chosen,
+            None if stage is None else open_stage(stage),
+            journal_of(journal, order.path),
+            _Cadence(settled_s, interval_s, timeout_s),
+            progress,
             confirm=confirm,
             resend=resend,
-            progress=progress,
-            count_calls=lambda: counting.calls,
         )
         if isinstance(source, HostedFile):
             if stage is not None or mapping is not None or confirm or load.journal.directory is not None:
@@ -252,6 +250,80 @@ class Files:
         side = Path(side_file) if side_file is not None else order.side_file()
         account = getattr(self._caller, "account", "")
         return await load.local(order, side, account, Path(work_dir) if work_dir is not None else None)
+
+    async def resume(
+        self,
+        journal: str | PathLike[str],
+        *,
+        stage: Stage | str | PathLike[str],
+        resend: bool = False,
+        confirm: bool = False,
+        progress: ProgressListener | None = None,
+        settled_s: float = SETTLED_S,
+        interval_s: float | None = None,
+        timeout_s: float = 3600.0,
+    ) -> FileReport:
+        """Go on with a load from its journal alone: what `run` does when it is called again with the same arguments.
+
+        Args:
+            journal: The journal's directory.
+            stage: As for `run`.
+            resend: As for `run`.
+            confirm: As for `run`; what is no longer there of the parts cannot be looked for.
+            progress: As for `run`.
+            settled_s: As for `run`.
+            interval_s: As for `run`.
+            timeout_s: As for `run`.
+
+        Returns:
+            What became of every row, of the earlier runs too.
+
+        Raises:
+            JournalError: There is none, another run holds it, it is another account's, or it was stopped so early that
+                the source is needed.
+            OngageError: As `run`.
+
+        Cost: as `run`, for the parts that are left.
+        Repeat: nothing is sent twice.
+        Source: as for `run`.
+        """
+        kept = SqliteJournal(journal)
+        async with found_again(kept, account=getattr(self._caller, "account", ""), request=REQUEST) as (standing, plan):
+            place, cadence = open_stage(stage), _Cadence(settled_s, interval_s, timeout_s)
+            load = self._load(plan["list_id"], place, kept, cadence, progress, confirm=confirm, resend=resend)
+            return await load.bring(standing, kept.directory, place)
+
+    def _load(
+        self,
+        list_id: int,
+        stage: Stage | None,
+        journal: Journal,
+        cadence: "_Cadence",
+        progress: ProgressListener | None,
+        *,
+        confirm: bool,
+        resend: bool,
+    ) -> FileLoad:
+        counting = _Counting(self._caller)
+        return FileLoad(
+            vendor=_OfOneList(counting, self._read.on_drift, list_id, cadence.settled_s, cadence.interval_s),
+            stage=stage,
+            journal=journal,
+            timeout_s=cadence.timeout_s,
+            confirm=confirm,
+            resend=resend,
+            progress=progress,
+            count_calls=lambda: counting.calls,
+        )
+
+
+@attrs.frozen
+class _Cadence:
+    """How long and how often a load looks at its list."""
+
+    settled_s: float
+    interval_s: float | None
+    timeout_s: float
 
 
 @attrs.define

@@ -5,6 +5,7 @@ Files of subscribers go by `files.run`. What cuts a stream into calls is `_strea
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -238,8 +239,11 @@ class Subscribers:
 
     def delete_many(
         self,
-        emails: Iterable[str] | AsyncIterable[str],
+        emails: Iterable[str] | AsyncIterable[str] | str | PathLike[str] | Any,
         *,
+        mapping: Mapping[str, str | None] | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
         per_call: int = MOST_ROWS,
         in_parallel: int = 2,
         list_id: int | None = None,
@@ -247,7 +251,11 @@ class Subscribers:
         """Delete any number of subscribers for good.
 
         Args:
-            emails: Addresses, from any iterable or async iterable; what is no address is rejected alone.
+            emails: Addresses, from any iterable or async iterable; what is no address is rejected alone. Or a table: a
+                path or a pattern, several `Path`, or a data frame, of which nothing is read but the addresses.
+            mapping: Of a table: column → ``email``, where it has another name; None leaves a column out.
+            encoding: As for `upsert_many`.
+            delimiter: As for `upsert_many`.
             per_call: Addresses per call, up to 20,000.
             in_parallel: Calls that may be open at once.
             list_id: The list; None: this client's.
@@ -256,7 +264,8 @@ class Subscribers:
             What is awaited or iterated over, as for `upsert_many`. A call whose outcome is not known is not sent again.
 
         Raises:
-            AuthenticationError: As for `upsert_many`.
+            InvalidInputError: It is one address: give a list, even for one.
+            AuthenticationError: As for `upsert_many`; so are CSVError and ConfigurationError.
 
         Cost: 1 call per `per_call` addresses, lane BULK.
         Repeat: IF_UNSENT, as for `delete`.
@@ -267,8 +276,15 @@ class Subscribers:
         async def send(body: list[dict[str, Any]]) -> Success:
             return await self._delete(DELETE_IN_BULK, body, chosen)
 
+        given: Any = emails
+        if _is_table_of_addresses(emails):
+            given = rows_in(
+                emails, mapping=mapping, encoding=encoding, delimiter=delimiter, unknown="drop", only_email=True
+            )
+        elif mapping is not None:
+            raise ConfigurationError("mapping= names the columns of tables; these are addresses")
         return Stream(
-            emails,
+            given,
             send,
             row=_email,
             per_call=_checked(per_call),
@@ -311,7 +327,22 @@ def _row(row: Any, number: int) -> dict[str, Any]:
 
 
 def _email(email: Any, number: int) -> dict[str, Any]:
+    if isinstance(email, BadRow):
+        raise InvalidInputError(email.reason)
+    if isinstance(email, dict):  # a row of a table
+        email = email.get("email", "")
     return _addressed({"email": text(email, f"row {number}").strip()}, number)
+
+
+def _is_table_of_addresses(emails: Any) -> bool:
+    """Tell a table from addresses: texts in a list are addresses, a single one is a path.
+
+    Raises:
+        InvalidInputError: It is a single address.
+    """
+    if isinstance(emails, str) and is_email(emails) and not Path(emails).exists():
+        raise InvalidInputError("give a list of addresses, even for one: [email]")
+    return is_table(emails) and not (isinstance(emails, (list, tuple)) and isinstance(emails[0], str))
 
 
 def _addressed(body: dict[str, Any], number: int) -> dict[str, Any]:

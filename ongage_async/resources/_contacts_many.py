@@ -3,38 +3,35 @@
 The calls themselves are `contacts.py`'s; how rows are cut into them, and what becomes of each, is `bulk/many/`.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol, cast
 
 import attrs
 
 from ongage_async._operation import Answer, Caller, Operation
 from ongage_async.bulk._fields import is_email
-from ongage_async.bulk._ports import closing
 from ongage_async.bulk.many._batches import MOST_BYTES, MOST_ROWS, SPARE_CALLS
+from ongage_async.bulk.many._cargo import Cargo
 from ongage_async.bulk.many._coalesce import Coalesced
+from ongage_async.bulk.many._courier import Send
+from ongage_async.bulk.many._intake import Intake, Singles, as_json
 from ongage_async.bulk.many._many import Choices, Many
-from ongage_async.bulk.many._window import Pieces
 from ongage_async.config import Lane
 from ongage_async.errors import InvalidInputError
 from ongage_async.models import (
     ChangeTo,
     Contact,
     ContactLike,
-    ContactRow,
     ContactsReport,
     MutationResult,
     NewContact,
 )
-from ongage_async.models.outcomes import report
+from ongage_async.models.outcomes import Verdict, verdicts
 from ongage_async.resources._contacts_v1 import ContactsV1
 from ongage_async.resources._inputs import MOST_ROWS as MOST_PER_CALL
 from ongage_async.resources._inputs import choice, text
-
-if TYPE_CHECKING:
-    from ongage_async.bulk.sources._contacts import BadRow
 
 __all__ = ["ContactsMany"]
 
@@ -45,9 +42,7 @@ _IDS_PER_CALL = 25
 class _SingleCalls(Protocol):
     """The calls that the streams make."""
 
-    async def create(
-        self, contacts: Iterable[ContactRow], *, overwrite: bool = False, list_id: int | None = None
-    ) -> ContactsReport: ...
+    async def _upsert(self, bodies: Sequence[str], *, is_safe: bool, list_id: int | None) -> MutationResult: ...
     async def change_status(
         self, emails: Sequence[str], change_to: ChangeTo | str, *, list_id: int | None = None
     ) -> ContactsReport: ...
@@ -118,19 +113,20 @@ class ContactsMany(ContactsV1):
         Repeat: SAFE, as `create` with `overwrite`.
         Source: vendor page §3.3, POST /api/v2/contacts (seed, vendor doc); §2 for the sizes.
         """
-        bulk = self._in_bulk()
+        intake: Intake
+        if _is_table(rows):
+            from ongage_async.bulk.sources._contacts import ContactTable  # and with it what reads files
 
-        async def send(contacts: Sequence[NewContact]) -> ContactsReport:
-            return await bulk.create(contacts, overwrite=True, list_id=list_id)
-
-        table = _is_table(rows)
-        if not table and (mapping or encoding or delimiter):
+            intake = ContactTable(rows, mapping=mapping, encoding=encoding, delimiter=delimiter)
+        elif mapping or encoding or delimiter:
             raise InvalidInputError("mapping=, encoding= and delimiter= are for paths and data frames")
+        else:
+            intake = Singles(rows, _contact, as_json)
         return Many(
-            Pieces(_opened(rows, mapping=mapping, encoding=encoding, delimiter=delimiter)) if table else rows,
-            send,
+            intake,
+            _upserting(self._in_bulk(), list_id),
+            as_json,
             operation="contacts.upsert_many",
-            read=_contact_of_table if table else _contact,
             repeatable=True,
             choices=Choices(
                 per_call=_within(per_call, "per_call", MOST_PER_CALL),
@@ -180,14 +176,15 @@ class ContactsMany(ContactsV1):
         to = choice(ChangeTo, change_to, "change_to")
         bulk = self._in_bulk()
 
-        async def send(contacts: Sequence[NewContact]) -> ContactsReport:
-            return await bulk.change_status([str(contact.email) for contact in contacts], to, list_id=list_id)
+        async def send(cargo: Cargo) -> Sequence[Verdict]:
+            told = await bulk.change_status(cargo.bodies, to, list_id=list_id)
+            return [(outcome.kind, outcome.contact_id, outcome.reason) for outcome in told]
 
         return Many(
-            _texts(emails),
+            Singles(_texts(emails), _address, _email),
             send,
+            _email,
             operation="contacts.change_status_many",
-            read=_address,
             repeatable=to is not ChangeTo.REMOVE,
             choices=Choices(
                 per_call=_within(per_call, "per_call", MOST_PER_CALL),
@@ -231,15 +228,14 @@ class ContactsMany(ContactsV1):
         """
         bulk = self._in_bulk()
 
-        async def send(contacts: Sequence[NewContact]) -> ContactsReport:
-            result = await bulk.delete([str(contact.id) for contact in contacts], list_id=list_id)
-            return report(contacts, result)
+        async def send(cargo: Cargo) -> Sequence[Verdict]:
+            return verdicts(list(cargo.keys), await bulk.delete(cargo.bodies, list_id=list_id))
 
         return Many(
-            _texts(contact_ids),
+            Singles(_texts(contact_ids), _named_by_id, _id),
             send,
+            _id,
             operation="contacts.delete_many",
-            read=lambda given, number: NewContact(id=text(given, f"row {number}").strip()),
             repeatable=False,
             choices=Choices(
                 per_call=_within(per_call, "per_call", MOST_PER_CALL),
@@ -269,12 +265,8 @@ class ContactsMany(ContactsV1):
         Repeat: SAFE, as `create` with `overwrite`.
         Source: vendor page §3.3, POST /api/v2/contacts (seed, vendor doc); §2 for the sizes.
         """
-        calls = cast("_SingleCalls", self)
-
-        async def send(contacts: Sequence[NewContact]) -> ContactsReport:
-            return await calls.create(contacts, overwrite=True, list_id=list_id)
-
-        return Coalesced(send, max_rows=max_rows, max_delay_s=max_delay_s, most_rows=MOST_PER_CALL)
+        send = _upserting(cast("_SingleCalls", self), list_id)
+        return Coalesced(send, as_json, max_rows=max_rows, max_delay_s=max_delay_s, most_rows=MOST_PER_CALL)
 
     def _in_bulk(self) -> _SingleCalls:
         """Return these contacts on lane BULK, unless the caller has chosen one."""
@@ -290,6 +282,15 @@ class _InBulk:
     async def call(self, operation: Operation, **request: Any) -> Answer:
         """Make a call."""
         return await self.caller.call(attrs.evolve(operation, lane=Lane.BULK), **request)
+
+
+def _upserting(calls: _SingleCalls, list_id: int | None) -> Send:
+    async def send(cargo: Cargo) -> Sequence[Verdict]:
+        is_safe = not any(isinstance(row, NewContact) and row.overwrite is False for row in cargo.rows)
+        result = await calls._upsert(cargo.bodies, is_safe=is_safe, list_id=list_id)
+        return verdicts(list(cargo.keys), result)
+
+    return send
 
 
 def _within(number: int, name: str, most: int | None = None, *, least: int = 1) -> int:
@@ -309,6 +310,18 @@ def _contact(given: Any, number: int) -> NewContact:
 
 def _address(given: Any, number: int) -> NewContact:
     return NewContact(text(given, f"row {number}"))
+
+
+def _named_by_id(given: Any, number: int) -> NewContact:
+    return NewContact(id=text(given, f"row {number}").strip())
+
+
+def _email(contact: NewContact) -> str:
+    return str(contact.email)
+
+
+def _id(contact: NewContact) -> str:
+    return str(contact.id)
 
 
 def _texts(given: Any) -> Any:
@@ -331,18 +344,3 @@ def _is_table(rows: Any) -> bool:
     if not isinstance(rows, (Iterable, AsyncIterable)):
         raise InvalidInputError(f"a {type(rows).__name__} gives no rows: give an iterable, a path or a data frame")
     return False
-
-
-async def _opened(source: Any, **options: Any) -> "AsyncGenerator[list[NewContact | BadRow]]":
-    """Open a table when its first row is asked for; what reads files is imported then, and not before."""
-    from ongage_async.bulk.sources._contacts import contacts_of
-
-    async with closing(contacts_of(source, **options)) as pieces:
-        async for rows in pieces:
-            yield rows
-
-
-def _contact_of_table(given: "NewContact | BadRow", _number: int) -> NewContact:
-    if isinstance(given, NewContact):
-        return given
-    raise InvalidInputError(f"{given.place}: {given.reason}")

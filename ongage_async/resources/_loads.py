@@ -6,14 +6,15 @@ lists, its budget. Everything else is decided in `bulk/`.
 
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 
 from ongage_async import bulk
 from ongage_async._operation import Answer, Caller, Operation
 from ongage_async.bulk._fields import UnknownColumns
-from ongage_async.bulk._ports import ProgressListener
+from ongage_async.bulk._ports import ProgressListener, RoadWish
+from ongage_async.errors import InvalidInputError
 from ongage_async.models import ImportAction
 from ongage_async.resources._answers import Reader
 from ongage_async.resources._inputs import choice
@@ -54,6 +55,7 @@ class Loads:
         interval_s: float | None = None,
         timeout_s: float | None = None,
         unknown_columns: UnknownColumns = "drop",
+        road: RoadWish = "import",
     ) -> "bulk.ImportReport":
         """Load a source the whole way: checked, cut, staged, imported, followed to its end, accounted for.
 
@@ -80,6 +82,8 @@ class Loads:
             interval_s: Seconds between two looks at an import; None: a cadence that grows with its age.
             timeout_s: Seconds to wait for the end of an import after it is created; None: no limit.
             unknown_columns: ``drop`` columns that the list lacks (the report names them), or ``refuse`` the file.
+            road: ``import``; ``calls`` of up to 100 contacts, which need no stage and tell what became of each row; or
+                ``auto``, the road of `plan`. A journal goes on by the road that it began.
 
         Returns:
             What became of every row; its counts add up to the source's rows. With no good row nothing is sent. A load
@@ -117,6 +121,7 @@ class Loads:
             interval_s=interval_s,
             timeout_s=timeout_s,
             unknown_columns=unknown_columns,
+            road=_road(road),
             list_id=self._chosen(list_id),
             **self._account(),
         )
@@ -197,7 +202,7 @@ class Loads:
         self,
         journal: str | PathLike[str],
         *,
-        stage: "bulk.Stage | str | PathLike[str]",
+        stage: "bulk.Stage | str | PathLike[str] | None" = None,
         progress: ProgressListener | None = None,
         interval_s: float | None = None,
         timeout_s: float | None = None,
@@ -206,7 +211,7 @@ class Loads:
 
         Args:
             journal: The journal's directory.
-            stage: As for `run`.
+            stage: As for `run`; needed unless the load goes by calls.
             progress: As for `run`.
             interval_s: As for `run`.
             timeout_s: As for `run`.
@@ -238,11 +243,14 @@ class Loads:
 
     def _account(self) -> dict[str, Any]:
         """Return what a load needs of the account, with a count of its calls."""
+        from ongage_async.resources.contacts import Contacts  # much, for who only watches imports
+
         counting = Counting(self._caller)
         return {
             "imports": self._with(counting),
             "list_fields": ListFields(counting, self._read.on_drift),
             "lists": Lists(counting, self._read.on_drift),
+            "contacts": Contacts(counting, self._read.on_drift),
             "account": getattr(self._caller, "account", ""),
             "count_calls": lambda: counting.calls,
         }
@@ -251,6 +259,12 @@ class Loads:
         """Return the same resource on another caller."""
         make: Any = type(self)
         return make(caller, self._read.on_drift, self._group_of)
+
+
+def _road(road: str) -> Any:
+    if road not in get_args(RoadWish):
+        raise InvalidInputError(f"road must be one of {', '.join(get_args(RoadWish))}")
+    return road
 
 
 @attrs.define

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import attrs
 
-from ongage_async._operation import ListIn, Operation, Repeat
+from ongage_async._operation import Encoded, ListIn, Operation, Repeat
 from ongage_async.errors import InvalidInputError
 from ongage_async.models import ChangeTo, Contact, ContactLike, ContactRow, ContactsReport, MutationResult, NewContact
 from ongage_async.models.outcomes import report
@@ -271,6 +271,13 @@ class Contacts(ContactsMany):
 
     def _typed(self, contact: Contact, as_: "type[C] | None") -> "Contact | C":
         return contact if as_ is None else as_.of(contact, on_drift=self._read.on_drift)
+
+    async def _upsert(self, bodies: Sequence[str], *, is_safe: bool, list_id: int | None) -> MutationResult:
+        """Send rows that are JSON already: the one call of `upsert_many` and `coalesced`."""
+        operation = OVERWRITE if is_safe else CREATE
+        body = bodies[0] if len(bodies) == 1 else f"[{','.join(bodies)}]"
+        answer = await self._caller.call(operation, body=Encoded(body.encode()), list_id=list_id)
+        return self._read.mutation(answer, operation)
 
     async def _change(
         self, operation: Operation, rows: Sequence[NewContact], body: Any, list_id: int | None

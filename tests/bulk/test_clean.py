@@ -267,3 +267,16 @@ def test_an_unclosed_quote_beside_a_nul_byte_is_told_once(clean):
 def test_rejected_rows_keep_the_order_of_the_source(clean):
     _, _, bad = clean(b"email,name\nnobody,x\na@b.co\nnobody,y\nb@b.co,1,2\n")
     assert [row[0] for row in bad[1:]] == ["2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("most", [0, 50, 32_768])
+def test_a_value_that_was_good_or_bad_once_is_so_again(clean, monkeypatch, most):
+    """Good values are remembered, some of them, over all chunks; bad ones are told each time."""
+    monkeypatch.setattr("ongage_async.bulk.check._clean.MOST_GOOD_VALUES", most)
+    ages = [number % 300 if number % 7 else f"x{number % 3}" for number in range(2_000)]
+    tally, good, bad = clean(
+        b"email,age\n" + b"".join(b"p%d@b.co,%s\n" % (n, str(age).encode()) for n, age in enumerate(ages))
+    )
+    assert [row[1] for row in good[1:]] == [str(age) for age in ages if isinstance(age, int)]
+    assert [row[3] for row in bad[1:]] == [age for age in ages if isinstance(age, str)]
+    assert tally.rejected == {"age: not a number": 286}

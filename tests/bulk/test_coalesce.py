@@ -231,7 +231,7 @@ async def test_a_task_that_leaves_while_its_call_waits_for_its_turn_changes_noth
             await contacts.upsert(row(2))
     assert contacts.calls == 2
     assert {contact.email for contact in inside.state.default_list.contacts} == {"c1@doe.com", "c2@doe.com"}
-    assert contacts._order._last == {}
+    assert contacts._order._open == {}
 
 
 async def test_leaving_the_block_sends_what_waits_and_waits_for_it(ongage: OngageClient, inside: Emulator):

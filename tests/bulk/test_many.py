@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ongage_async import (
     AuthenticationError,
     BudgetError,
+    CSVError,
     DecodeError,
     Governor,
     InvalidInputError,
@@ -491,6 +492,51 @@ async def test_an_error_of_the_source_is_raised_as_it_is_after_the_rows_before_i
     with pytest.raises(KeyError, match="mine"):
         await load
     assert load.report.counts[RowKind.CREATED] == len(stored(inside)) == 75
+
+
+async def test_an_error_of_a_rows_own_class_comes_behind_the_rows_before_it(ongage: OngageClient, inside: Emulator):
+    class Broken:
+        def to_new_contact(self, *, is_new: bool = False) -> NewContact:
+            raise TypeError("mine")
+
+    load = ongage.contacts.upsert_many([*rows(30), Broken(), *rows(5, 30)])
+    with pytest.raises(TypeError, match="mine"):
+        await load
+    assert load.report.rows_read == load.report.counts[RowKind.CREATED] == len(stored(inside)) == 30
+
+
+async def test_a_file_that_breaks_in_the_middle_is_sent_as_far_as_it_was_read(
+    ongage: OngageClient, inside: Emulator, tmp_path: Path
+):
+    """What was read ahead of the damage is sent, not thrown away with it."""
+    lines = [f"c{number}@doe.com,Ann".encode() for number in range(1_500)]
+    source = tmp_path / "people.csv"
+    source.write_bytes(b"\n".join([b"email,first_name", *lines, b"x@doe.com,\xff", b"y@doe.com,Bob"]))
+    load = ongage.contacts.upsert_many(source)
+    with pytest.raises(CSVError, match="row 1502"):
+        await load
+    assert load.report.rows_read == load.report.counts[RowKind.CREATED] == len(stored(inside)) == 1_280
+
+
+@pytest.mark.parametrize("is_later", [False, True])
+async def test_a_source_may_fill_the_same_object_again_and_again(
+    ongage: OngageClient, inside: Emulator, is_later: bool
+):
+    """Each row is looked at before the next one is asked for: else all of them would be the last one."""
+
+    def again() -> Iterator[dict[str, Any]]:
+        row: dict[str, Any] = {}
+        for number in range(120):
+            row["email"], row["first_name"] = f"c{number}@doe.com", f"n{number}"
+            yield row
+
+    async def later() -> AsyncIterator[dict[str, Any]]:
+        for row in again():
+            yield row
+
+    report = await ongage.contacts.upsert_many(later() if is_later else again())
+    assert report.counts[RowKind.CREATED] == 120
+    assert stored(inside) == {f"c{number}@doe.com": f"n{number}" for number in range(120)}
 
 
 # --- leaving

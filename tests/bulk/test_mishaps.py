@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ongage_async.bulk import HostedFile, ImportReport, Packing, SqliteJournal, 
 from ongage_async.bulk.check._side_file import free_name, publish
 from ongage_async.bulk.load._create import LOOKED_AT, create_once, find_import
 from ongage_async.bulk.load._journal import Identity, Standing
+from ongage_async.bulk.load._passage import check
 from ongage_async.bulk.load._report import PartReport, VendorCounts
 from ongage_async.errors import (
     ConfigurationError,
@@ -224,6 +226,38 @@ async def test_cancelled_twice_by_asyncio_itself_a_load_goes_on(scene, instant):
         await task
     report = await scene.run(packing=None)
     assert (report.adds_up, scene.is_loaded_once(), scene.world.stage.open) == (True, True, {})
+
+
+class _Opening:
+    """A cleaner that takes its time to open the source."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on, self.discarded = threading.Event(), threading.Event(), 0
+        self.read_bytes, self.size_bytes = 0, None
+
+    def open(self) -> None:
+        self.begun.set()
+        assert self.go_on.wait(5)
+
+    def discard(self) -> None:
+        self.discarded += 1
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("turns", range(4))
+async def test_cancelled_twice_a_source_is_closed_all_the_same(turns):
+    """The second cancellation may come before the thread that would close it has begun."""
+    cleaner = _Opening()
+    task = asyncio.ensure_future(check(cleaner, lambda *_: None))
+    assert await asyncio.to_thread(cleaner.begun.wait, 5)
+    task.cancel()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    cleaner.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert cleaner.discarded >= 1
 
 
 # -- rows lost --------------------------------------------------------------------------------------------------------

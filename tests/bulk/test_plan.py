@@ -44,7 +44,7 @@ async def test_a_plan_sends_and_leaves_nothing(world, planning):
     assert [path.name for path in world.root.glob("*.csv")] == ["contacts.csv"]
 
 
-@pytest.mark.parametrize(("rows", "road"), [(0, "none"), (1, "contacts"), (100, "contacts"), (101, "import")])
+@pytest.mark.parametrize(("rows", "road"), [(0, "none"), (1, "calls"), (100, "calls"), (101, "import")])
 async def test_the_road_follows_the_vendors_advice(planning, rows, road):
     made = await planning("email\n" + "".join(f"p{number}@b.co\n" for number in range(rows)))
     assert made.road == road
@@ -65,6 +65,12 @@ def test_one_import_is_looked_at_alone_and_several_together():
     together = foretell_imports([1_300, 1_300], concurrent=2, pace=Pace(), call_s=0.0, interval_s=1.0)
     assert together.calls == {"imports.create": 2, "imports.get": 1, "imports.page": 11}
     assert together.elapsed_s == 10.0
+
+
+def test_imports_that_end_together_leave_no_answer_to_those_that_come_after_them():
+    """The second two begin when nobody watches: their first look is a call of its own, however fresh the last one."""
+    four = foretell_imports([650] * 4, concurrent=2, pace=Pace(), call_s=0.3)
+    assert four.calls == {"imports.create": 4, "imports.get": 2, "imports.page": 2 * 4}
 
 
 @pytest.mark.virtual_time

@@ -95,7 +95,7 @@ def test_the_command_prints_json_and_nothing_else(capsys: pytest.CaptureFixture[
     assert json.loads(capsys.readouterr().out) == bucket_policy("acme", ["203.0.113.0/24"], prefix="in")
     assert run_policy("acme", ["ten"], prefix="", partition="aws") == 2
     shown = capsys.readouterr()
-    assert (shown.out, shown.err.startswith("ongage s3-policy: cidr: 'ten'")) == ("", True)
+    assert (shown.out, shown.err.startswith("ongage: cidr: 'ten'")) == ("", True)
 
 
 def test_the_command_line_takes_networks_one_by_one(capsys: pytest.CaptureFixture[str]):

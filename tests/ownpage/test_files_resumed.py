@@ -5,14 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from ongage_async import OwnpageClient
-from ongage_async.bulk import FileDrop, Packing, UrlStage
+from ongage_async import OwnpageClient, OwnpageCredentials
+from ongage_async.bulk import FileDrop, Packing, SqliteJournal, UrlStage
+from ongage_async.bulk.load._journal import Identity
 from ongage_async.emulator import Fault
 from ongage_async.emulator.ownpage import OwnpageEmulator, OwnpageReadings
 from ongage_async.errors import BadRequestError, ConnectionLostError, JobError, JobTimeoutError, JournalError
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 ROWS = {f"p{number}@doe.fr": f"City {number}" for number in range(4)}
 SOURCE = "email,subscribed,data_city\n" + "".join(f"{email},true,{city}\n" for email, city in ROWS.items())
-TWO_PARTS: dict[str, Any] = {"packing": Packing(part_rows=2), "settled_s": 0.2, "interval_s": 0.02, "journal": True}
+TWO_PARTS: dict[str, Any] = {"packing": Packing(part_rows=2), "settled_s": 0.08, "interval_s": 0.01, "journal": True}
 
 
 AT_ONCE, LATER = OwnpageReadings(), OwnpageReadings(file_fetch="later")
@@ -42,9 +44,12 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def drop() -> Any:
-    async with FileDrop.serve() as made:
-        yield made
+def drop(emulator: OwnpageEmulator) -> Iterator[FileDrop]:
+    """Mount a drop in an app: a server of its own takes a tenth of a second to end, in each of a hundred tests."""
+    made = FileDrop("https://drop.test")
+    emulator.mount_fetch("https://drop.test", made)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -194,6 +199,46 @@ async def test_where_nobody_can_say_the_other_parts_go_in_and_resending_is_for_t
     assert sorted(stored(own_list)) == ["p2@doe.fr", "p3@doe.fr"]
     await ownpage.files.run(source, stage=stage, resend=True, **TWO_PARTS)
     assert (stored(own_list), len(loaded_files(emulator)), names_in(published)) == (ROWS, 2, [])
+
+
+async def test_a_load_goes_on_from_its_journal_alone(
+    ownpage: OwnpageClient, emulator: OwnpageEmulator, own_list: Any, source: Path, drop: FileDrop, tmp_path: Path
+):
+    """The source is gone, and with it the list that the first run was told: the journal knows both."""
+    journal = source.with_name("people.csv.ongage-journal")
+    with pytest.raises(JournalError, match="there is no journal"):
+        await ownpage.files.resume(journal, stage=drop)
+    await anyio.Path(journal).mkdir()
+    emulator.faults.add("counts.get", Fault.status(400, {"status": 400, "cause": "no"}), times=1)
+    with pytest.raises(BadRequestError):
+        await ownpage.files.run(source, stage=drop, **TWO_PARTS)
+    with pytest.raises(JournalError, match="run the first command again"):
+        await ownpage.files.resume(journal, stage=drop)
+    emulator.faults.add("files.create", Fault.status(400, {"status": 400, "cause": "no"}), times=1, skip=1)
+    with pytest.raises(BadRequestError):
+        await ownpage.files.run(source, stage=drop, confirm=True, **TWO_PARTS)
+    await anyio.Path(source).unlink()
+    pace = {name: TWO_PARTS[name] for name in ("settled_s", "interval_s")}
+    async with client_of(emulator, list_id=9, credentials=OwnpageCredentials("else", "k" * 20)) as stranger:
+        with pytest.raises(JournalError, match="belongs to another account"):
+            await stranger.files.resume(journal, stage=drop)
+    async with client_of(emulator, list_id=9) as elsewhere:
+        report = await elsewhere.files.resume(journal, stage=drop, confirm=True, **pace)
+        again = await elsewhere.files.resume(journal, stage=drop, **pace)
+    assert (stored(own_list), len(loaded_files(emulator))) == (ROWS, 2)
+    assert (report.rows_read, report.rows_confirmed, report.adds_up) == (5, 4, True)
+    assert (again.parts, again.calls) == (report.parts, 0)
+    assert rejected_in(source.parent) == ["people.rejected.csv"]
+
+
+async def test_a_load_of_the_other_vendor_is_not_gone_on_with(ownpage: OwnpageClient, drop: FileDrop, tmp_path: Path):
+    journal = SqliteJournal(tmp_path / "journal")
+    account = getattr(ownpage.files._caller, "account", "")
+    async with journal.held():
+        await journal.start(Identity.of(account=account, request={"import_action": "add"}))
+        await journal.record("planned", parts=[], list_id=1)
+    with pytest.raises(JournalError, match="belongs to another"):
+        await ownpage.files.resume(tmp_path / "journal", stage=drop)
 
 
 async def test_a_value_that_differs_is_no_proof(

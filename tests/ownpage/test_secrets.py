@@ -72,7 +72,7 @@ async def test_successes_let_nothing_out(ownpage: OwnpageClient, emulator: Ownpa
     leaks.note(ownpage, ownpage._engine.transport, ownpage._tokens, ownpage._session, ownpage.subscribers)
     leaks.note(NewSubscriber(ADDRESS, guid=ADDRESS, data={"m": ADDRESS}))
     assert found(leaks) == set()
-    assert "ongage_async" in leaks.loggers
+    assert "ongage_async.calls" in leaks.loggers
 
 
 async def test_the_key_is_in_bodies_only(ownpage: OwnpageClient, emulator: OwnpageEmulator):

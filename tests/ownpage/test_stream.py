@@ -155,3 +155,27 @@ async def test_a_data_frame_is_a_table(ownpage: OwnpageClient, own_list: Any):
     found = {each.email: (each.subscribed, each.data) for each in own_list.subscribers.values()}
     assert found == {"ann@doe.fr": (False, {"data_age": "44"}), "bob@doe.fr": (True, {})}
     assert report.is_complete
+
+
+async def test_the_addresses_of_a_table_are_deleted_and_its_other_cells_do_not_matter(
+    ownpage: OwnpageClient, own_list: Any, tmp_path: Path
+):
+    path = tmp_path / "gone.csv"
+    rows = "ann@doe.fr;nope;x\n;;\nno one;;\neve@doe.fr;;y\nfay\n"
+    await anyio.Path(path).write_text(f"Courriel;subscribed;Notes\n{rows}")
+    frame = polars.DataFrame({"email": ["bob@doe.fr"], "n": [1]})
+    people = [{"email": f"{name}@doe.fr"} for name in ("ann", "bob", "eve", "ida", "kim", "lou")]
+    await ownpage.subscribers.create(people)
+    for table in (path, [path], str(path)):
+        report = await ownpage.subscribers.delete_many(table, mapping={"Courriel": "email"})
+        assert (report.rows_read, report.rows_done, report.rows_rejected, report.adds_up) == (5, 2, 3, True)
+        assert [each.row for each in report.rejected] == [2, 3, 5]
+        assert report.rejected[2].reason == "6: too few cells"
+    assert (await ownpage.subscribers.delete_many(frame)).rows_done == 1
+    assert sorted(each.email[:3] for each in own_list.subscribers.values()) == ["ida", "kim", "lou"]
+    assert (await ownpage.subscribers.delete_many(["ida@doe.fr", "kim@doe.fr"])).rows_done == 2
+    assert [each.email for each in own_list.subscribers.values()] == ["lou@doe.fr"]
+    with pytest.raises(InvalidInputError, match="even for one"):
+        ownpage.subscribers.delete_many("lou@doe.fr")
+    with pytest.raises(ConfigurationError, match="addresses"):
+        ownpage.subscribers.delete_many(["lou@doe.fr"], mapping={"Courriel": "email"})

@@ -38,7 +38,7 @@ class Packing:
         part_bytes: Most bytes of a part as CSV, its header included and before it is packed; a single row may be
             larger. None: no limit.
         zip: Pack each part as the only file of a ZIP archive.
-        password: Encrypt the archive with it (vendor page §4.6: the vendor's side of it is a setting of the account).
+        password: Encrypt the archive with it (vendor page §4.5: the vendor's side of it is a setting of the account).
         encryption: How; which of the two the vendor opens is not known.
 
     Raises:

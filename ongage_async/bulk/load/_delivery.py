@@ -43,7 +43,17 @@ from ongage_async.errors import (
     mask_deep,
 )
 
-__all__ = ["Delivery", "ImportDelivery", "ImportTerms", "News", "Terms", "bare", "failure", "follow"]
+__all__ = [
+    "Delivery",
+    "ImportDelivery",
+    "ImportTerms",
+    "News",
+    "Terms",
+    "bare",
+    "failure",
+    "follow",
+    "refuse_damage",
+]
 
 MOST_ATTEMPTS = 3
 """Attempts that one run makes of one part; a second one only after an excuse: a crash, a URL that had expired."""
@@ -96,6 +106,20 @@ class ImportTerms(Terms):
 
 
 AnyTerms = TypeVar("AnyTerms", bound=Terms)
+
+
+def refuse_damage(part: Part) -> None:
+    """Send a part only as it was planned: rows that are missing from it would be missing from the list.
+
+    Raises:
+        JournalError: It is not.
+    """
+    path = part.path
+    if not path.exists() or path.stat().st_size != part.size_bytes:
+        raise JournalError(
+            f"{path.name} is not among the journal's parts as it was planned: put it back, or abandon the load and "
+            "run it anew (`ongage import abandon`)"
+        )
 
 
 @define
@@ -193,7 +217,7 @@ class Delivery(abc.ABC, Generic[AnyTerms]):
     async def _attempt(self) -> None:
         if self.standing.is_left_on_stage:
             await self._withdraw()
-        self._refuse_damage()
+        refuse_damage(self.part)
         terms = self.terms
         terms.news("stage", self.part.number, 0.0)
         name = random_name(self.part.path)
@@ -217,15 +241,6 @@ class Delivery(abc.ABC, Generic[AnyTerms]):
         await self._record("cleaned", file_deleted=place.deleted, fetches=shown)
         if not self.standing.has_failed:
             await self._put_away()
-
-    def _refuse_damage(self) -> None:
-        """Send the part only as it was planned: rows that are missing from it would be missing from the list."""
-        path = self.part.path
-        if not path.exists() or path.stat().st_size != self.part.size_bytes:
-            raise JournalError(
-                f"{path.name} is not among the journal's parts as it was planned: put it back, or abandon the load and "
-                "run it anew (`ongage import abandon`)"
-            )
 
     async def _put_away(self) -> None:
         """Remove the part: nothing asks for it again."""

@@ -156,6 +156,8 @@ class _Stage:
         """Take an answer: the import is over, or it is looked at again later."""
         if watcher.over_s <= now_s:
             self.present -= 1
+            if not self.present:
+                self.seen_s = -math.inf  # nobody holds the last answer any more
             self._begin(now_s)
         else:
             watcher.asks = True

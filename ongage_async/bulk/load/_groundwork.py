@@ -21,9 +21,9 @@ from ongage_async.bulk.load._journal import Identity, Journal, MemoryJournal, St
 from ongage_async.bulk.load._passage import no_side_file_unless, private_directory
 from ongage_async.bulk.load._prepare import AnyOrder, at_hand
 from ongage_async.bulk.load._sqlite_journal import SqliteJournal, empty_directory, sync_files
-from ongage_async.errors import ConfigurationError, mask
+from ongage_async.errors import ConfigurationError, JournalError, mask
 
-__all__ = ["Groundwork", "journal_of", "planned_parts"]
+__all__ = ["Groundwork", "found_again", "journal_of", "planned_parts"]
 
 SIDE_FILE = "rejected.csv"
 """Name of the side file while it lies among the parts."""
@@ -46,6 +46,35 @@ def journal_of(journal: Journal | str | PathLike[str] | bool | None, source: Pat
     if source is None or "*" in source.name:
         raise ConfigurationError("journal=True lies beside a file: for this source, pass a place as journal=")
     return SqliteJournal.beside(source)
+
+
+@asynccontextmanager
+async def found_again(journal: SqliteJournal, **features: Any) -> AsyncGenerator[tuple[Standing, dict[str, Any]]]:
+    """Have a load's journal without its source, and every other run of it kept away, while the block runs.
+
+    Args:
+        journal: The journal.
+        features: What the load must be: its account, and what else tells this vendor's loads from others.
+
+    Yields:
+        How far the load is, and its plan.
+
+    Raises:
+        JournalError: There is none, another run holds it, it belongs to another account, or nothing was planned in it:
+            the source is needed then.
+    """
+    if not journal.exists:
+        raise JournalError(f"there is no journal {journal.path.name}")
+    async with journal.held():
+        known, standing = await journal.identity(), Standing.of(await journal.lines())
+        if known is not None and not known.is_of(**features):
+            raise JournalError(f"the journal {journal.path.name} belongs to another account")
+        if standing.plan is None:
+            raise JournalError(
+                f"the load of {journal.path.name} was stopped before its rows were checked, and nothing was sent: "
+                "run the first command again"
+            )
+        yield standing, dict(standing.plan)
 
 
 def planned_parts(plan: Mapping[str, Any], directory: Path) -> list[Part]:

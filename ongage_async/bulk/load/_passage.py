@@ -77,8 +77,12 @@ async def check(cleaner: Cleaner, tell: Tell) -> Tally:
         tell("check", cleaner.read_bytes, cleaner.read_bytes, "bytes")
         await anyio.to_thread.run_sync(cleaner.close)
     except BaseException:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(cleaner.discard)
+        try:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(cleaner.discard)
+        except BaseException:  # asyncio's own second cancellation asks no shield, and may come first
+            cleaner.discard()
+            raise
         raise
     return cleaner.tally()
 

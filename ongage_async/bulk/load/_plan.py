@@ -15,15 +15,16 @@ from attrs import asdict, field, frozen
 
 from ongage_async.bulk._ports import ListFields, Lists, Phase, Progress, ProgressListener
 from ongage_async.bulk.check._clean import Tally
-from ongage_async.bulk.load._forecast import CONTACTS_PER_CALL, Forecast, Pace, foretell_calls, foretell_imports
+from ongage_async.bulk.load._forecast import Forecast, Pace, foretell_calls, foretell_imports
 from ongage_async.bulk.load._passage import private_directory
 from ongage_async.bulk.load._prepare import Desk, Order, at_hand, prepare
+from ongage_async.bulk.load._road import CALLS, IMPORT, choose_road
 from ongage_async.config import Lane
 from ongage_async.errors import mask
 
 __all__ = ["Budget", "Plan", "plan"]
 
-Road = Literal["none", "contacts", "import"]
+Road = Literal["none", "calls", "import"]
 ASSUMED_CALL_S = 0.3
 """Seconds of a call, where none was measured."""
 _PACE = Pace()
@@ -52,7 +53,7 @@ class Plan:
         parts: Rows of each part.
         size_bytes: Bytes that the vendor will fetch.
         concurrent: Parts that will be under way at once.
-        road: ``import``, ``contacts`` (calls of up to 100), or ``none``: there is no good row.
+        road: ``import``, ``calls`` (of up to 100 contacts), or ``none``: there is no good row.
         why: Why this road.
         calls: Operation → calls that the road will cost.
         elapsed_s: Seconds that it will take from now, at the account's present budget.
@@ -145,7 +146,7 @@ async def plan(
     asked = count_calls() - calls_before
     before = Forecast(calls={"about the list": asked}, elapsed_s=anyio.current_time() - began_s)
     roads = await _roads(tally, concurrent, pace, interval_s, before, budget, call_s=desk.call_s or ASSUMED_CALL_S)
-    road, why = _choose(tally.rows_clean)
+    road, why = choose_road(order, tally.rows_clean)
     chosen = roads.get(road, before)
     return Plan(
         source=cleaner.name,
@@ -182,8 +183,8 @@ async def _roads(
     call_s = call_s if pace.call_s is None else pace.call_s
     rows = [part.rows for part in tally.parts]
     roads = {
-        "contacts": foretell_calls(tally.rows_clean, call_s=call_s, parallel=4),
-        "import": foretell_imports(rows, concurrent=concurrent, pace=pace, call_s=call_s, interval_s=interval_s),
+        CALLS: foretell_calls(tally.rows_clean, call_s=call_s, parallel=4),
+        IMPORT: foretell_imports(rows, concurrent=concurrent, pace=pace, call_s=call_s, interval_s=interval_s),
     }
     eta = budget.eta if budget is not None else _at_once
     return {name: await _in_budget(road, before, eta) for name, road in roads.items()}
@@ -197,14 +198,6 @@ async def _in_budget(road: Forecast, before: Forecast, eta: Callable[[Lane, int]
     """Add what comes first, and what the account's budget makes of it."""
     elapsed_s = max(await eta(Lane.NORMAL, 1) + road.elapsed_s, await eta(Lane.BULK, road.calls_total))
     return Forecast(calls=before.calls | road.calls, elapsed_s=before.elapsed_s + elapsed_s)
-
-
-def _choose(rows: int) -> tuple[Road, str]:
-    if not rows:
-        return "none", "there is no good row"
-    if rows <= CONTACTS_PER_CALL:
-        return "contacts", f"one call takes up to {CONTACTS_PER_CALL} contacts, and each row gets its own outcome"
-    return "import", f"above about {CONTACTS_PER_CALL} contacts the vendor advises to import, and it costs fewer calls"
 
 
 def _row_lines(plan: Plan) -> list[str]:

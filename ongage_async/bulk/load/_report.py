@@ -159,6 +159,10 @@ class ImportReport(RowsReport):
         fetches: Who asked for the staged files, where the stage knows.
         file_deleted: No staged file can be fetched any more and our copies are gone.
         parts: The parts, one by one; empty for a file that was sent unseen.
+        road: ``import``; or ``calls``, of up to 100 contacts: then there is no import, no file and no vendor's status,
+            and `vendor` counts what the calls told row by row.
+        refused_files: Rows that the vendor refused, one JSON object a line, to mend and send again; by calls only,
+            since of an import the vendor tells counts alone.
     """
 
     import_id: int | None = None
@@ -171,6 +175,8 @@ class ImportReport(RowsReport):
     fetches: tuple[Fetch, ...] = ()
     file_deleted: bool = False
     parts: tuple[PartReport, ...] = ()
+    road: str = "import"
+    refused_files: tuple[Path, ...] = ()
 
     @classmethod
     def of(cls, standing: Standing, *, elapsed_s: float, calls: int | None) -> "ImportReport":
@@ -183,6 +189,7 @@ class ImportReport(RowsReport):
         """
         plan = standing.plan or {}
         parts = tuple(PartReport.of(part, standing.parts[part["number"]]) for part in plan["parts"])
+        refused = [(part.ending or {}).get("refused") for part in standing.parts.values()]
         shown = next((part for part in parts if part.is_failed), parts[-1] if parts else None)
         return cls(
             source=plan["source"],
@@ -202,6 +209,8 @@ class ImportReport(RowsReport):
             fetches=tuple(fetch for part in parts for fetch in part.fetches),
             file_deleted=bool(parts) and all(part.file_deleted for part in parts),
             parts=parts,
+            road=plan.get("road", "import"),
+            refused_files=tuple(Path(path) for path in refused if path),
         )
 
     @property
@@ -237,6 +246,7 @@ class ImportReport(RowsReport):
         plain["vendor"] = self.vendor.as_dict()
         plain["fetches"] = [fetch_as_dict(fetch) for fetch in self.fetches]
         plain["parts"] = [part.as_dict() for part in self.parts]
+        plain["refused_files"] = [str(path) for path in self.refused_files]
         return plain | {"outcomes": self.outcomes, "adds_up": self.adds_up, "elapsed_s": round(self.elapsed_s, 3)}
 
     def as_json(self) -> str:
@@ -288,7 +298,11 @@ def _readings(vendor: VendorCounts) -> tuple[int, int, int]:
 def _vendor_lines(report: ImportReport) -> list[str]:
     if not report.parts and report.import_id is None:
         return ["Nothing was sent: there was no good row"]
-    lines = [_import_line(f"Import {report.import_id}", report)] if len(report.parts) < 2 else _part_lines(report)
+    if report.road == "calls":
+        lines = [f"By calls: {_counters_of(report)}"]
+        lines += [f"Rows that the vendor refused, to mend and send again: {path}" for path in report.refused_files]
+    else:
+        lines = [_import_line(f"Import {report.import_id}", report)] if len(report.parts) < 2 else _part_lines(report)
     lines += [f"  ! {sentence}" for sentence in report.differences]
     lines.append("All counts add up" if report.adds_up else "The counts do NOT add up")
     return lines
@@ -304,9 +318,12 @@ def _part_lines(report: ImportReport) -> list[str]:
 
 
 def _import_line(title: str, ended: ImportReport | PartReport) -> str:
+    return f"{title}: {ended.status_desc or 'status'} ({ended.status}) · {_counters_of(ended)}"
+
+
+def _counters_of(ended: ImportReport | PartReport) -> str:
     counts = {name: count for name, count in ended.vendor.as_dict().items() if count or name in ("total", "success")}
-    shown = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count is not None)
-    return f"{title}: {ended.status_desc or 'status'} ({ended.status}) · {shown or 'no counters'}"
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count is not None) or "no counters"
 
 
 def _differences(parts: Sequence[PartReport]) -> Iterator[str]:

@@ -5,6 +5,7 @@ cancelled. Whatever a load has reached is what its journal says (`_journal.py`):
 first one. `imports.run` is the caller.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -12,23 +13,35 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ongage_async.bulk._fields import UnknownColumns
-from ongage_async.bulk._ports import Imports, ListFields, Lists, Phase, Progress, ProgressListener
+from ongage_async.bulk._ports import (
+    Imports,
+    ImportSnapshot,
+    ListFields,
+    Lists,
+    Phase,
+    Progress,
+    ProgressListener,
+    RoadWish,
+)
 from ongage_async.bulk.check._clean import Tally
-from ongage_async.bulk.check._parts import Packing
+from ongage_async.bulk.check._parts import Packing, Part
+from ongage_async.bulk.check._side_file import free_name
+from ongage_async.bulk.load._calls import CallDelivery, Contacts
 from ongage_async.bulk.load._create import LOOKUP_WAITS_S
-from ongage_async.bulk.load._delivery import ImportDelivery, ImportTerms, bare, failure, follow
-from ongage_async.bulk.load._groundwork import Groundwork, journal_of, planned_parts
+from ongage_async.bulk.load._delivery import ImportDelivery, ImportTerms, News, bare, failure, follow
+from ongage_async.bulk.load._groundwork import Groundwork, found_again, journal_of, planned_parts
 from ongage_async.bulk.load._journal import Journal, Standing
 from ongage_async.bulk.load._prepare import Desk, Order, prepare
 from ongage_async.bulk.load._report import ImportReport, VendorCounts, find_differences
+from ongage_async.bulk.load._road import CALLS, IMPORT, choose_road, refuse_what_calls_cannot
 from ongage_async.bulk.load._shares import Shares
 from ongage_async.bulk.load._sqlite_journal import SqliteJournal, empty_directory
 from ongage_async.bulk.stages._open import open_stage
 from ongage_async.bulk.stages._stage import HostedFile, Stage
-from ongage_async.errors import ConfigurationError, JobError, JournalError, mask
+from ongage_async.errors import ConfigurationError, JobError, OngageError, mask
 
 __all__ = ["resume", "run"]
 
@@ -56,6 +69,8 @@ async def run(
     interval_s: float | None = None,
     timeout_s: float | None = None,
     unknown_columns: UnknownColumns = "drop",
+    road: RoadWish = "import",
+    contacts: Contacts | None = None,
     work_dir: str | PathLike[str] | None = None,
     lookup_waits_s: Sequence[float] = LOOKUP_WAITS_S,
     lists: Lists | None = None,
@@ -94,6 +109,9 @@ async def run(
         interval_s: Seconds between two looks at an import; None: a cadence that grows with its age.
         timeout_s: Seconds to wait for the end of an import after it is created; None: no limit.
         unknown_columns: ``drop`` columns that the list lacks (the report names them), or ``refuse`` the file.
+        road: ``import``; ``calls`` of up to 100 contacts, for which no stage is needed; ``auto``: the plan's road. What
+            a journal has begun goes on by the road that it began.
+        contacts: The contacts of the account; needed unless the road is that of imports.
         work_dir: Where the temporary directory is made; None: the system's place. It takes the size of the source.
         lookup_waits_s: Pauses before each look for an import that may or may not have been created.
         lists: The lists of the account, for the number of imports that one takes at once; None: one.
@@ -132,6 +150,8 @@ async def run(
         password=password,
         neutralise_formulas=neutralise_formulas,
     )
+    if road == CALLS:
+        refuse_what_calls_cannot(order)
     load = _Load(
         imports=imports,
         stage=None if stage is None else open_stage(stage),
@@ -143,8 +163,12 @@ async def run(
         timeout_s=timeout_s,
         lookup_waits_s=lookup_waits_s,
         count_calls=count_calls,
+        contacts=contacts,
+        road=road,
     )
     if isinstance(source, HostedFile):
+        if road == CALLS:
+            raise ConfigurationError('road="calls" does not fit a HostedFile: its rows are not seen here')
         if stage is not None or mapping is not None or load.journal.directory is not None:
             raise ConfigurationError("a HostedFile is sent as it is: stage=, mapping= and journal= do not fit it")
         sent = {"csv_delimiter": delimiter or ",", "encoding": encoding or "UTF-8"}
@@ -158,12 +182,13 @@ async def resume(
     list_fields: ListFields,
     journal: SqliteJournal,
     *,
-    stage: Stage | str | PathLike[str],
+    stage: Stage | str | PathLike[str] | None = None,
     progress: ProgressListener | None = None,
     interval_s: float | None = None,
     timeout_s: float | None = None,
     lookup_waits_s: Sequence[float] = LOOKUP_WAITS_S,
     lists: Lists | None = None,
+    contacts: Contacts | None = None,
     account: str = "",
     count_calls: Callable[[], int] | None = None,
 ) -> ImportReport:
@@ -173,21 +198,11 @@ async def resume(
         JournalError: There is no such journal, it belongs to another account, or nothing was planned in it: the source
             is needed then, so run the first command again.
     """
-    if not journal.exists:
-        raise JournalError(f"there is no journal {journal.path.name}")
-    async with journal.held():
-        known, standing = await journal.identity(), Standing.of(await journal.lines())
-        if known is not None and not known.is_of(account=account):
-            raise JournalError(f"the journal {journal.path.name} belongs to another account")
-        if standing.plan is None:
-            raise JournalError(
-                f"the load of {journal.path.name} was stopped before its rows were checked, and nothing was sent: "
-                "run the first command again"
-            )
-        list_id = standing.plan["list_id"]
+    async with found_again(journal, account=account) as (standing, plan):
+        list_id = plan["list_id"]
         load = _Load(
             imports=imports,
-            stage=open_stage(stage),
+            stage=None if stage is None else open_stage(stage),
             list_id=list_id,
             desk=Desk(list_fields, lists, list_id),
             journal=journal,
@@ -196,6 +211,7 @@ async def resume(
             timeout_s=timeout_s,
             lookup_waits_s=lookup_waits_s,
             count_calls=count_calls,
+            contacts=contacts,
         )
         return await load.bring(standing, journal.directory)
 
@@ -214,6 +230,9 @@ class _Load:
     timeout_s: float | None
     lookup_waits_s: Sequence[float]
     count_calls: Callable[[], int] | None
+    contacts: Contacts | None
+    road: RoadWish = "import"
+    _refused: Path = Path("rows.refused.jsonl")
     _started_at: float = field(factory=anyio.current_time, init=False)
     ground: Groundwork[Order] = field(init=False)
     _calls_before: int = field(init=False)
@@ -229,47 +248,79 @@ class _Load:
 
     async def local(self, order: Order, side: Path, account: str, work_dir: Path | None) -> ImportReport:
         """Load what can be read here."""
-        if self.stage is None:
-            raise ConfigurationError("stage= is needed: where the vendor fetches the file, for instance a FileDrop")
+        if self.road == IMPORT:
+            self._staged()
+        self._refused = side.with_name(f"{side.stem.removesuffix('.rejected')}.refused.jsonl")
         async with self.ground.laid(order, side, account, work_dir) as (standing, directory):
             return await self.bring(standing, directory)
 
     async def _prepare(self, order: Order, directory: Path, side: Path) -> tuple[Tally, dict[str, Any]]:
         """Check the source into parts, and say what the journal shall know of them."""
+        if self.road == CALLS and order.packing == Packing():
+            order = evolve(order, packing=Packing(part_bytes=sys.maxsize))  # parts are for imports side by side
         cleaner, tally = await prepare(order, self.desk, directory, side, self.tell)
+        road = choose_road(order, tally.rows_clean)[0] if self.road == "auto" else self.road
         asked = {"list_id": self.list_id, "request": order.request(csv_delimiter=",", encoding="UTF-8")}
-        return tally, {"source": mask(cleaner.name), **asked}
+        refused = await anyio.to_thread.run_sync(free_name, self._refused)
+        return tally, {"source": mask(cleaner.name), "road": road, "refused": str(refused), **asked}
+
+    def _staged(self) -> Stage:
+        if self.stage is None:
+            raise ConfigurationError("stage= is needed: where the vendor fetches the file, for instance a FileDrop")
+        return self.stage
 
     async def bring(self, standing: Standing, directory: Path) -> ImportReport:
-        """Bring in all parts that are not in yet, as many at once as the list takes."""
-        assert standing.plan is not None and self.stage is not None  # noqa: S101, PT018 - both callers saw to it
+        """Bring in all parts that are not in yet, by the road that the plan chose."""
+        assert standing.plan is not None  # noqa: S101 - both callers saw to it
         await self.ground.publish_side_file(standing, directory)
         parts = planned_parts(standing.plan, directory)
         shares = Shares(self.tell, {part.number: part.rows for part in parts})
+        shares.skip(number for number, each in standing.parts.items() if each.is_done)
+        by_calls = standing.plan.get("road") == CALLS
+        bring = self._bring_by_calls if by_calls else self._bring_by_imports
+        final = await bring(standing, parts, shares.take) if parts else None
+        report = ImportReport.of(standing, elapsed_s=self._elapsed_s, calls=self._calls)
+        if self.ground.is_kept and all(each.is_done and not each.has_failed for each in standing.parts.values()):
+            await anyio.to_thread.run_sync(empty_directory, directory)
+        if any(each.has_failed for each in standing.parts.values()):
+            raise failure(report, final)
+        return report
+
+    async def _bring_by_imports(self, standing: Standing, parts: Sequence[Part], news: News) -> ImportSnapshot | None:
+        """Bring in parts as imports, as many at once as the list takes; return the end of the first that failed."""
+        plan = standing.plan or {}
         terms = ImportTerms(
             imports=self.imports,
-            stage=self.stage,
+            stage=self._staged(),
             list_id=self.list_id,
-            request=standing.plan["request"],
+            request=plan["request"],
             journal=self.journal,
-            news=shares.take,
+            news=news,
             interval_s=self.interval_s,
             timeout_s=self.timeout_s,
             lookup_waits_s=self.lookup_waits_s,
         )
         deliveries = [ImportDelivery(terms, part, standing.parts[part.number]) for part in parts]
         earlier = [each for each in deliveries if each.standing.is_done]
-        shares.skip(each.part.number for each in earlier)
         await self._bring_some([each for each in deliveries if not each.standing.is_done])
         for left in (each for each in earlier if each.standing.is_left_on_stage):
             await left.tidy()
-        report = ImportReport.of(standing, elapsed_s=self._elapsed_s, calls=self._calls)
-        failed = [delivery for delivery in deliveries if delivery.standing.has_failed]
-        if self.ground.is_kept and not failed:
-            await anyio.to_thread.run_sync(empty_directory, directory)
-        if failed:
-            raise failure(report, failed[0].final)
-        return report
+        return next((each.final for each in deliveries if each.standing.has_failed), None)
+
+    async def _bring_by_calls(self, standing: Standing, parts: Sequence[Part], news: News) -> None:
+        """Bring in parts by calls, one after the other; the calls of one are side by side."""
+        if self.contacts is None:
+            raise ConfigurationError("contacts= is needed: by what the calls are made")
+        refused = Path((standing.plan or {})["refused"])
+        for part in parts:
+            each = standing.parts[part.number]
+            if not each.is_done:
+                place = refused if len(parts) == 1 else refused.with_name(f"{refused.stem}-{part.number}.jsonl")
+                delivery = CallDelivery(self.contacts, self.list_id, self.journal, news, part, each, place)
+                try:
+                    await delivery.bring()
+                except OngageError as error:
+                    raise self._with_notes([error]) from None
 
     async def _bring_some(self, waiting: Sequence[ImportDelivery]) -> None:
         """Bring parts in side by side; after an error, none is begun any more, and those under way are ended."""

@@ -135,6 +135,8 @@ class SqliteJournal:
             yield
         except (OSError, sqlite3.Error) as error:
             reason = error.strerror if isinstance(error, OSError) else error
+            if isinstance(error, FileNotFoundError):
+                reason = f"{reason}. Make its directory {self.path.parent} first"
             raise JournalError(f"the journal {self.path.name} cannot be made: {reason}") from error
 
     async def identity(self) -> Identity | None:

@@ -12,9 +12,12 @@ from attrs import define, field
 
 from ongage_async._tasks import Yard
 from ongage_async.bulk.many._batches import BatchSize, SpareCalls
-from ongage_async.bulk.many._courier import Courier, Entry, Order, Send, Settled, Turn
-from ongage_async.errors import ConfigurationError, InvalidInputError, copied
+from ongage_async.bulk.many._cargo import Body, Cargo, merges
+from ongage_async.bulk.many._courier import Courier, Order, Send, Turn
+from ongage_async.bulk.many._intake import written
+from ongage_async.errors import ConfigurationError, InvalidInputError, OngageError, copied
 from ongage_async.models import ContactRow, NewContact, RowOutcome
+from ongage_async.models.outcomes import Verdict
 
 __all__ = ["Coalesced"]
 
@@ -28,8 +31,10 @@ class _Waiter:
 
     place: int
     row: NewContact
+    body: str
     told: anyio.Event = field(factory=anyio.Event)
-    settled: Settled | None = None
+    verdict: Verdict | None = None
+    error: OngageError | None = None
     bug: Exception | None = None
 
 
@@ -44,7 +49,7 @@ class _Call:
     def takes(self, row: NewContact) -> bool:
         """Whether a row may go along: two rows of one address only if both overwrite, so that they can be merged."""
         same = self.waiters.get(row.key)
-        return same is None or (same[-1].row.overwrite is not False and row.overwrite is not False)
+        return same is None or merges(same[-1].row, row)
 
     def leave(self, waiter: _Waiter) -> None:
         """Take a row out again whose task waits no longer, if it has not gone yet."""
@@ -67,12 +72,12 @@ class Coalesced:
         calls: How many were made; the engine's own repeats are not counted.
     """
 
-    def __init__(self, send: Send, *, max_rows: int, max_delay_s: float, most_rows: int) -> None:
+    def __init__(self, send: Send, body: Body, *, max_rows: int, max_delay_s: float, most_rows: int) -> None:
         if not 1 <= max_rows <= most_rows:
             raise InvalidInputError(f"max_rows must be 1 to {most_rows}")
         if not max_delay_s >= 0:
             raise InvalidInputError("max_delay_s must be a number of seconds, zero or more")
-        self._send = send
+        self._send, self._body = send, body
         self._max_rows = max_rows
         self._max_delay_s = max_delay_s
         self._filling: _Call | None = None
@@ -105,7 +110,7 @@ class Coalesced:
         if row.email is None:
             raise InvalidInputError("the row has no email: a contact is created by its address")
         self._places += 1
-        waiter = _Waiter(self._places, row)
+        waiter = _Waiter(self._places, row, written(self._body, row, "the row"))
         call = self._join(waiter)
         try:
             await waiter.told.wait()
@@ -134,12 +139,11 @@ class Coalesced:
     def _outcome(self, waiter: _Waiter) -> RowOutcome:
         if waiter.bug is not None:
             raise waiter.bug
-        settled = waiter.settled
-        if settled is None:  # the event loop is ending
+        if waiter.error is not None:
+            raise copied(waiter.error)
+        if waiter.verdict is None:  # the event loop is ending
             raise ConfigurationError("the call was given up before it had an answer")
-        if settled.error is not None:
-            raise copied(settled.error)
-        return RowOutcome(0, waiter.row.email, settled.kind, settled.contact_id, settled.reason)
+        return RowOutcome(0, waiter.row.email, *waiter.verdict)
 
     async def _carry(self, call: _Call) -> None:
         """Wait until the call is full or old enough, and deliver it."""
@@ -150,26 +154,29 @@ class Coalesced:
         if not call.waiters:
             return
         waiting = {waiter.place: waiter for same in call.waiters.values() for waiter in same}
-        turn = self._order.take(call.waiters)
+        turn = self._order.take(call.waiters.keys())
         try:
             await self._deliver(call, turn, waiting)
         except Exception as bug:  # noqa: BLE001 - ours; the tasks that wait are told
             for waiter in waiting.values():
                 waiter.bug = copied(bug)
         finally:
-            self._order.give_back(call.waiters, turn)
+            self._order.give_back(turn)
             for waiter in waiting.values():
                 waiter.told.set()
 
     async def _deliver(self, call: _Call, turn: Turn, waiting: dict[int, _Waiter]) -> None:
         await turn.come()
-        entries = [Entry(key, [(waiter.place, waiter.row) for waiter in same]) for key, same in call.waiters.items()]
+        cargo = Cargo(lambda row: row, self._body)
+        for key, same in call.waiters.items():
+            for waiter in same:
+                cargo.add(waiter.place, key, waiter.row, waiter.body)
         courier = Courier(self._send, True, BatchSize(self._max_rows), SpareCalls(SPARE_CALLS))
-        settled = await courier.deliver(entries)
+        for settled in await courier.deliver(cargo):
+            for at, verdict in enumerate(settled.verdicts):
+                for place in settled.cargo.places_at(at):
+                    waiting[place].verdict, waiting[place].error = verdict, settled.error
         self.calls += courier.calls
-        for each in settled:
-            for place, _ in each.rows:
-                waiting[place].settled = each
 
     async def aclose(self) -> None:
         """Send what waits, take no more, and wait until every task has its outcome."""

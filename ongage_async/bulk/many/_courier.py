@@ -5,13 +5,15 @@ part again if that one is refused; calls that share an address go one after the 
 fill the calls and tell the outcomes on; how one call is made is an argument.
 """
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import anyio
-from attrs import define, evolve, field
+from attrs import define, field
 
 from ongage_async.bulk.many._batches import BatchSize, SpareCalls, suspects
+from ongage_async.bulk.many._cargo import Cargo, Settled
 from ongage_async.errors import (
     APIError,
     AuthenticationError,
@@ -25,12 +27,13 @@ from ongage_async.errors import (
     ResponseTimeoutError,
     ServerError,
 )
-from ongage_async.models import ContactsReport, NewContact, RowKind, RowOutcome
+from ongage_async.models import RowKind
+from ongage_async.models.outcomes import Verdict
 
-__all__ = ["Courier", "Entry", "Order", "Send", "Settled", "Turn"]
+__all__ = ["Courier", "Order", "Send", "Turn"]
 
-Send = Callable[[Sequence[NewContact]], Awaitable[ContactsReport]]
-"""Makes one call and tells the outcome of each of its rows, in their order."""
+Send = Callable[[Cargo], Awaitable[Sequence[Verdict]]]
+"""Makes one call and tells what became of each place of the cargo, in their order."""
 
 _HOPELESS = (
     AuthenticationError,
@@ -42,63 +45,6 @@ _HOPELESS = (
 )
 """What the next call would meet as well, and what leaves the rows as they were."""
 _TOO_LARGE = 413
-
-
-@define(eq=False)
-class Entry:
-    """Hold the rows of one address in one call, in the order in which they came.
-
-    Attributes:
-        key: What the address is known by.
-        rows: Place in the input, and row.
-    """
-
-    key: str
-    rows: list[tuple[int, NewContact]]
-
-    def merged(self) -> NewContact:
-        """Return what writing the rows one after the other comes to: later values win, field by field."""
-        row = self.rows[0][1]
-        for _, later in self.rows[1:]:
-            row = evolve(later, fields={**row.fields, **later.fields})
-        return row
-
-    def parts(self) -> "list[Entry]":
-        """Return an entry for each row."""
-        return [Entry(self.key, [row]) for row in self.rows]
-
-
-@define(eq=False)
-class Settled:
-    """Say what became of the rows of one address.
-
-    Attributes:
-        rows: Place in the input, and row; None for one that could not be sent.
-        kind: What the vendor did.
-        contact_id: The vendor's id, when it tells it.
-        reason: Why they were rejected; or, without an answer, what happened instead.
-        error: Why there is no answer; None when there is one.
-    """
-
-    rows: Sequence[tuple[int, NewContact | None]]
-    kind: RowKind
-    contact_id: str | None = None
-    reason: str | None = None
-    error: OngageError | None = None
-
-    @property
-    def earlier(self) -> RowKind:
-        """What became of all rows but the last: they were merged into it, unless the vendor did not take it."""
-        merged = self.error is None and self.kind is not RowKind.REJECTED
-        return RowKind.DUPLICATE if merged else self.kind
-
-    def outcomes(self) -> Iterator[RowOutcome]:
-        """Yield what became of each row."""
-        for place, row in self.rows[:-1]:
-            yield RowOutcome(place, row.email if row else None, self.earlier, self.contact_id, self.reason)
-        place, row = self.rows[-1]
-        contact_id = self.contact_id or (row.id if row else None)
-        yield RowOutcome(place, row.email if row else None, self.kind, contact_id, self.reason)
 
 
 @define(eq=False)
@@ -123,35 +69,47 @@ class Courier:
     calls: int = 0
     hopeless: OngageError | None = None
 
-    async def deliver(self, entries: Sequence[Entry]) -> list[Settled]:
-        """Send the entries, no two of one address; return what became of each, whatever the vendor says."""
+    async def deliver(self, cargo: Cargo) -> list[Settled]:
+        """Send a cargo; return what became of all of it, whatever the vendor says."""
         if self.hopeless is not None:
-            return _unanswered(entries, RowKind.NOT_SENT, self.hopeless)
+            return [_unanswered(cargo, RowKind.NOT_SENT, self.hopeless)]
         self.calls += 1
         try:
-            report = await self.send([entry.merged() for entry in entries])
+            verdicts = await self.send(cargo)
         except OngageError as error:
-            return await self._without_answer(entries, error)
+            return await self._without_answer(cargo, error)
         self.spare.earn()
-        self.size.accepted(len(entries))
-        settled: list[Settled] = []
-        for entry, told in zip(entries, report.outcomes, strict=True):
-            if told.kind is RowKind.REJECTED:
-                settled += await self._rejected(entry, told.reason)
-            else:
-                settled.append(Settled(entry.rows, told.kind, told.contact_id, told.reason))
+        self.size.accepted(len(cargo))
+        return await self._answered(cargo, verdicts)
+
+    async def _answered(self, cargo: Cargo, verdicts: Sequence[Verdict]) -> list[Settled]:
+        """Take the answer; but rows that went as one and were rejected are sent again, each alone, in their order."""
+        parting = [at for at in cargo.shared if verdicts[at][0] is RowKind.REJECTED and self._may_part(cargo, at)]
+        if not parting:
+            return [Settled(cargo, verdicts)]
+        others = [at for at in range(len(cargo)) if at not in parting]
+        settled = [Settled(cargo.part(others), [verdicts[at] for at in others])]
+        for at in parting:
+            settled += await self._one_by_one(cargo, at)
         return settled
 
-    async def _without_answer(self, entries: Sequence[Entry], error: OngageError) -> list[Settled]:
+    def _may_part(self, cargo: Cargo, at: int) -> bool:
+        rows = len(cargo.places_at(at))
+        return rows > 1 and self.spare.spend(rows)
+
+    async def _one_by_one(self, cargo: Cargo, at: int) -> list[Settled]:
+        return [settled for single in cargo.single(at) for settled in await self.deliver(single)]
+
+    async def _without_answer(self, cargo: Cargo, error: OngageError) -> list[Settled]:
         if isinstance(error, _HOPELESS):
             self.hopeless = self.hopeless or error
-            return _unanswered(entries, RowKind.NOT_SENT, error)
+            return [_unanswered(cargo, RowKind.NOT_SENT, error)]
         if self._is_refusal(error):
-            return await self._refused(entries, error)
+            return await self._refused(cargo, error)
         if isinstance(error, ResponseTimeoutError):
-            self.size.too_much(len(entries))
+            self.size.too_much(len(cargo))
         kind = RowKind.NOT_SENT if error.outcome is Outcome.NOT_SENT else RowKind.UNKNOWN
-        return _unanswered(entries, kind, error)
+        return [_unanswered(cargo, kind, error)]
 
     def _is_refusal(self, error: OngageError) -> bool:
         """Tell whether the vendor says no to the rows; status 500 with "validation" is one of its ways (§1.6)."""
@@ -159,42 +117,36 @@ class Courier:
             return self.repeatable and error.is_refusal
         return isinstance(error, APIError) and error.outcome is Outcome.REJECTED
 
-    async def _refused(self, entries: Sequence[Entry], error: OngageError) -> list[Settled]:
+    async def _refused(self, cargo: Cargo, error: OngageError) -> list[Settled]:
         reason = _words(error)
-        if len(entries) == 1:
-            return await self._rejected(entries[0], reason)
+        if len(cargo) == 1:
+            if self._may_part(cargo, 0):
+                return await self._one_by_one(cargo, 0)
+            return [_rejected(cargo, reason)]
         if not self.spare.spend(2):
-            together = f"refused in one call with {len(entries) - 1} others: {reason}"
-            return [Settled(entry.rows, RowKind.REJECTED, reason=together) for entry in entries]
+            return [_rejected(cargo, f"refused in one call with {len(cargo) - 1} others: {reason}")]
         settled: list[Settled] = []
-        for part in _cut(entries, suspects(getattr(error, "errors", None), len(entries))):
-            settled += await self.deliver(part)
-        all_good = all(each.kind is not RowKind.REJECTED for each in settled)
+        for part in _cut(len(cargo), suspects(getattr(error, "errors", None), len(cargo))):
+            settled += await self.deliver(cargo.part(part))
+        all_good = all(kind is not RowKind.REJECTED for each in settled for kind, *_ in each.verdicts)
         if all_good or getattr(error, "status", None) == _TOO_LARGE:
-            self.size.too_much(len(entries))
-        return settled
-
-    async def _rejected(self, entry: Entry, reason: str | None) -> list[Settled]:
-        """Say so; but where several rows went as one, send each alone, in their order."""
-        if len(entry.rows) == 1 or not self.spare.spend(len(entry.rows)):
-            return [Settled(entry.rows, RowKind.REJECTED, reason=reason)]
-        settled: list[Settled] = []
-        for part in entry.parts():
-            settled += await self.deliver([part])
+            self.size.too_much(len(cargo))
         return settled
 
 
-def _unanswered(entries: Iterable[Entry], kind: RowKind, error: OngageError) -> list[Settled]:
-    reason = _words(error)
-    return [Settled(entry.rows, kind, reason=reason, error=error) for entry in entries]
+def _rejected(cargo: Cargo, reason: str) -> Settled:
+    return Settled(cargo, [(RowKind.REJECTED, None, reason)] * len(cargo))
 
 
-def _cut(entries: Sequence[Entry], blamed: frozenset[int]) -> tuple[Sequence[Entry], Sequence[Entry]]:
+def _unanswered(cargo: Cargo, kind: RowKind, error: OngageError) -> Settled:
+    return Settled(cargo, [(kind, None, _words(error))] * len(cargo), error)
+
+
+def _cut(size: int, blamed: frozenset[int]) -> tuple[Sequence[int], Sequence[int]]:
+    """Say which places go together when a call is cut: the blamed apart from the others, else two halves."""
     if blamed:
-        fine = [entry for place, entry in enumerate(entries) if place not in blamed]
-        return fine, [entries[place] for place in sorted(blamed)]
-    middle = len(entries) // 2
-    return entries[:middle], entries[middle:]
+        return [at for at in range(size) if at not in blamed], sorted(blamed)
+    return range(size // 2), range(size // 2, size)
 
 
 def _words(error: OngageError) -> str:
@@ -223,7 +175,8 @@ def _details(errors: Any) -> list[str]:
 class Turn:
     """Hold the place of one call among those that share an address with it."""
 
-    earlier: tuple["Turn", ...]
+    keys: AbstractSet[str]
+    earlier: "tuple[Turn, ...]" = ()
     _over: anyio.Event = field(factory=anyio.Event)
 
     async def come(self) -> None:
@@ -241,18 +194,15 @@ class Turn:
 class Order:
     """Give calls their turns, so that the last write to an address stays the last whatever goes on at the same time."""
 
-    _last: dict[Hashable, Turn] = field(factory=dict)
+    _open: dict[int, Turn] = field(factory=dict)
 
-    def take(self, keys: Iterable[Hashable]) -> Turn:
+    def take(self, keys: AbstractSet[str]) -> Turn:
         """Return the turn of a call that writes to these addresses, behind all that were taken before."""
-        keys = list(keys)
-        turn = Turn(tuple({id(seen): seen for key in keys if (seen := self._last.get(key)) is not None}.values()))
-        self._last.update(dict.fromkeys(keys, turn))
+        turn = Turn(keys, tuple(other for other in self._open.values() if not keys.isdisjoint(other.keys)))
+        self._open[id(turn)] = turn
         return turn
 
-    def give_back(self, keys: Iterable[Hashable], turn: Turn) -> None:
+    def give_back(self, turn: Turn) -> None:
         """End a turn."""
         turn.is_over()
-        for key in keys:
-            if self._last.get(key) is turn:
-                del self._last[key]
+        self._open.pop(id(turn), None)

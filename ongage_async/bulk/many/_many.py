@@ -4,11 +4,11 @@ Here rows are read, cut into calls and counted; what happens to one call is `_co
 crash `_row_journal.py`. Knows no wire: how a call is made is an argument. Made by ``contacts.upsert_many`` and so on.
 """
 
-import json
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator
 from functools import partial
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -18,25 +18,24 @@ import anyio.to_thread
 from attrs import define, field, frozen
 
 from ongage_async.bulk.many._batches import MOST_BYTES, MOST_ROWS, SPARE_CALLS, BatchSize, SpareCalls
-from ongage_async.bulk.many._courier import Courier, Entry, Order, Send, Settled, Turn
+from ongage_async.bulk.many._cargo import Body, Cargo, Settled
+from ongage_async.bulk.many._courier import Courier, Order, Send, Turn
+from ongage_async.bulk.many._intake import Intake
 from ongage_async.bulk.many._many_report import ManyReport, SideFile, Tally
-from ongage_async.bulk.many._window import END, Rows, Window
-from ongage_async.errors import BulkError, InvalidInputError, JournalError, OngageError
-from ongage_async.models import NewContact, RowKind, RowOutcome
+from ongage_async.bulk.many._window import Window
+from ongage_async.bulk.sources._lot import Lot
+from ongage_async.errors import BulkError, JournalError, OngageError
+from ongage_async.models import RowKind, RowOutcome
 
 if TYPE_CHECKING:
     from ongage_async.bulk.many._row_journal import RowJournal, Span
 
-__all__ = ["Choices", "Many", "Read"]
-
-Read = Callable[[Any, int], NewContact]
-"""Makes a row of what the source gives and its number, counted from 1; raises InvalidInputError for what cannot be."""
+__all__ = ["Choices", "Many"]
 
 MOST_SPAN = 1_000
 """Rows of the source that one call accounts for at most, those included that are not sent with it."""
-_TEXTS = frozenset((str, type(None)))
 _place = attrgetter("index")
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_OPEN = (RowKind.UNKNOWN, RowKind.NOT_SENT)
 SILENCE = 3
 """So many calls in a row without an answer end the stream: going on would make all of it uncertain."""
 
@@ -65,62 +64,72 @@ class Choices:
 
 
 @define(eq=False)
-class _Row:
-    """One row of the source, looked at.
-
-    Attributes:
-        place: Place in the source, from 0.
-        given: What the source gave.
-        new: What is to be sent; None for what cannot be.
-        key: What its address is known by.
-        size_bytes: About what it takes in a call.
-        fault: Why it cannot be sent.
-    """
-
-    place: int
-    given: Any
-    new: NewContact | None
-    key: str = ""
-    size_bytes: int = 0
-    fault: str = ""
-
-    def encoded(self) -> bytes:
-        """Return what its digest is made of."""
-        return type(self.given).__name__.encode() if self.new is None else _encoded(self.new)
-
-
-@define(eq=False)
 class _Batch:
     """The rows of the source that one call accounts for."""
 
     first: int
-    rows: list[_Row] = field(factory=list)
-    entries: dict[str, Entry] = field(factory=dict)
-    size_bytes: int = 0
+    cargo: Cargo
+    lots: list[Lot] = field(factory=list)
+    unfit: list[tuple[int, Any, str]] = field(factory=list)
+    size_bytes: int = 2  # the brackets around them
+    rows: int = 0
     turn: Turn | None = None
 
-    def take(self, row: _Row, most_bytes: int) -> bool:
-        """Take a row in, if it may go with this call: no address stands in it twice, unless its rows can be merged."""
-        if len(self.rows) >= MOST_SPAN:
-            return False
-        if (new := row.new) is not None:
-            entry = self.entries.get(row.key)
-            if entry is None:
-                if self.entries and self.size_bytes + row.size_bytes > most_bytes:
-                    return False
-                self.entries[row.key] = Entry(row.key, [(row.place, new)])
-            elif entry.rows[-1][1].overwrite is False or new.overwrite is False:
-                return False
-            else:
-                entry.rows.append((row.place, new))
-            self.size_bytes += row.size_bytes
-        self.rows.append(row)
-        return True
+    def take(self, lot: Lot, most: int, most_bytes: int) -> int:
+        """Take in rows that may go with this call, from the first on; return how many.
 
-    def refused(self) -> list[Settled]:
+        No address stands in it twice, unless its rows can be merged.
+
+        Args:
+            lot: What comes next.
+            most: Addresses of the call.
+            most_bytes: Bytes of their rows, but for a single one.
+        """
+        lot = lot.head(MOST_SPAN - self.rows)
+        room = max(0, most - len(self.cargo))  # calls may have been cut smaller since this one was begun
+        taken = self._take_all(lot.head(room), most_bytes) or self._take_each(lot, most, most_bytes)
+        if taken:
+            self.lots.append(lot.head(taken))
+            self.rows += taken
+        return taken
+
+    def _take_all(self, lot: Lot, most_bytes: int) -> int:
+        """Take in all of them, if there is nothing about any that has to be looked at; else none."""
+        size_bytes = self.size_bytes + len(",".join(lot.bodies).encode()) + 1
+        if lot.faults or size_bytes > most_bytes or not self.cargo.take(lot, self.first + self.rows):
+            return 0
+        self.size_bytes = size_bytes
+        return len(lot)
+
+    def _take_each(self, lot: Lot, most: int, most_bytes: int) -> int:
+        for at, (row, key, body) in enumerate(zip(lot.rows, lot.keys, lot.bodies, strict=True)):
+            place = self.first + self.rows + at
+            if len(self.cargo) >= most:
+                return at
+            if at in lot.faults:
+                self.unfit.append((place, row, lot.faults[at]))
+                continue
+            size_bytes = len(body.encode()) + 1
+            is_full = len(self.cargo) > 0 and self.size_bytes + size_bytes > most_bytes
+            if (is_full and key not in self.cargo.keys) or not self.cargo.add(place, key, row, body):
+                return at
+            self.size_bytes += size_bytes
+        return len(lot)
+
+    def refused(self) -> Settled:
         """Return the rows that cannot be sent."""
-        unfit = (row for row in self.rows if row.new is None)
-        return [Settled([(row.place, None)], RowKind.REJECTED, reason=row.fault) for row in unfit]
+        places, rows, reasons = zip(*self.unfit, strict=True) if self.unfit else ((), (), ())
+        cargo = Cargo(_no_contact, self.cargo.body, places=list(places), rows=list(rows))
+        return Settled(cargo, [(RowKind.REJECTED, None, reason) for reason in reasons])
+
+    def rows_at(self, places: list[int]) -> list[Any]:
+        """Return what was read at some places of the source."""
+        rows = [row for lot in self.lots for row in lot.rows]
+        return [rows[place - self.first] for place in places]
+
+
+def _no_contact(_row: Any) -> None:
+    return None
 
 
 class Many:
@@ -129,13 +138,17 @@ class Many:
     Both read the source only as fast as calls go. Outcomes come call by call as these end, so rows of different calls
     may change places; `index` is the row's place in the source. It may be left at any time: calls that are open then
     end by themselves, and `aclose` gives them up. `report` tells at any moment, also after an error, how far it is.
+
+    Attributes:
+        listener: Called after each call with how many rows have their outcome; None: nobody.
     """
 
     def __init__(
-        self, rows: Any, send: Send, *, operation: str, read: Read, repeatable: bool, choices: Choices
+        self, intake: Intake, send: Send, body: Body, *, operation: str, repeatable: bool, choices: Choices
     ) -> None:
-        self._source = rows if isinstance(rows, Rows) else Rows(rows)
-        self._read = read
+        self.listener: Callable[[int], None] | None = None
+        self._intake = intake
+        self._body = body
         self._operation = operation
         self._choices = choices
         self._size = BatchSize(choices.per_call)
@@ -148,7 +161,7 @@ class Many:
         self._tally = Tally()
         self._settled: list[Settled] = []
         self._ready: deque[RowOutcome] = deque()
-        self._held: _Row | None = None
+        self._held: Lot | None = None
         self._place = self._resumed = self._silent = 0
         self._exhausted = self._is_over = False
         self._failure: Exception | None = None
@@ -199,7 +212,7 @@ class Many:
         if self._journal is not None:
             self._journal.close()
         with anyio.CancelScope(shield=True):
-            await self._source.aclose()
+            await self._intake.aclose()
 
     def __del__(self) -> None:
         if getattr(self, "_began_s", 0) is None and not self._is_over:
@@ -225,9 +238,8 @@ class Many:
             await self._take(*await window.next())
             return True
         if self._failure is not None and self._held is not None:
-            row, self._held = self._held, None
-            self._place += 1
-            self._count([Settled([(row.place, row.new)], RowKind.NOT_SENT)])
+            self._count([self._unsent(self._held)])
+            self._held = None
             return True
         await self.aclose()
         if self._failure is not None:
@@ -258,10 +270,10 @@ class Many:
 
     async def _fill(self, window: Window[tuple[_Batch, list[Settled]]]) -> None:
         while window.has_place and self._failure is None and not self._exhausted:
-            batch = _Batch(self._place)
+            batch = self._batch()
             try:
                 await self._pass_settled()
-                batch = _Batch(self._place)
+                batch = self._batch()
                 await self._gather(batch)
             except Exception as error:  # noqa: BLE001 - the source's own, or the journal's; raised when the calls have ended
                 self._failure = error
@@ -269,51 +281,65 @@ class Many:
                 self._failure = BulkError("cancelled while the source gave a row: rows of it may be missing")
                 raise
             if batch.rows:
-                batch.turn = self._order.take(batch.entries)
+                batch.turn = self._order.take(batch.cargo.keys.keys())
                 window.start(self._carry, batch)
+
+    def _batch(self) -> _Batch:
+        return _Batch(self._place, Cargo(self._intake.contact, self._body))
 
     async def _gather(self, batch: _Batch) -> None:
         """Read rows until a call is full, the source ends, or a row comes that may not go with the others."""
         most_bytes = self._choices.bytes_per_call
-        while len(batch.entries) < self._size.rows and (self._span is None or self._place < self._span.first):
-            row = self._held or self._look_at(await self._source.next())
-            if row is None:
+        while len(batch.cargo) < self._size.rows and (room := self._room(batch)) > 0:
+            lot = await self._next(min(room, self._size.rows - len(batch.cargo)))
+            if lot is None:
                 return
-            self._held = row
-            if not batch.take(row, most_bytes):
+            taken = batch.take(lot.head(room), self._size.rows, most_bytes)
+            if not taken:
                 return
-            self._held = None
-            self._place += 1
+            self._pass(lot, taken)
 
-    def _look_at(self, given: Any) -> _Row | None:
-        """Return what the source gave as a row; None behind the last."""
-        if given is END:
-            self._exhausted = True
-            return None
-        try:
-            new = self._read(given, self._place + 1)
-            return _Row(self._place, given, new, new.key, _size_bytes(new, self._place + 1))
-        except InvalidInputError as error:
-            return _Row(self._place, given, None, fault=str(error))
+    def _room(self, batch: _Batch) -> int:
+        """Return how many rows more a call may account for; none of those that an earlier run has settled."""
+        room = MOST_SPAN - batch.rows
+        return room if self._span is None else min(room, self._span.first - self._place)
+
+    async def _next(self, most: int) -> Lot | None:
+        """Return the rows that come next, which stay held until they are passed; None behind the last."""
+        self._held = self._held or await self._intake.take(most, self._place)
+        self._exhausted = self._held is None
+        return self._held
+
+    def _pass(self, lot: Lot, rows: int) -> None:
+        self._held = lot.behind(rows)
+        self._place += rows
+
+    def _unsent(self, lot: Lot) -> Settled:
+        """Count rows that were taken from the source and went into no call."""
+        cargo = Cargo(self._intake.contact, self._body, places=list(range(self._place, self._place + len(lot))))
+        cargo.rows += lot.rows
+        self._place += len(lot)
+        return Settled(cargo, [(RowKind.NOT_SENT, None, None)] * len(lot))
 
     async def _carry(self, batch: _Batch) -> tuple[_Batch, list[Settled]]:
-        turn = batch.turn or Turn(())
+        turn = batch.turn or Turn(batch.cargo.keys.keys())
         try:
             await turn.come()
-            settled = await self._courier.deliver(list(batch.entries.values())) if batch.entries else []
+            settled = await self._courier.deliver(batch.cargo) if len(batch.cargo) else []
         finally:
-            self._order.give_back(batch.entries, turn)
+            self._order.give_back(turn)
         return batch, settled
 
     # -- taking in ----------------------------------------------------------------------------------------------------
 
     async def _take(self, batch: _Batch, settled: list[Settled]) -> None:
         self._look_for_an_end(settled)
-        settled += batch.refused()
+        settled.append(batch.refused())
+        if self._journal is None and self._side is None:
+            self._count(settled)
+            return
         before = (self._tally.counts.copy(), self._tally.reasons.copy())
         self._count(settled)
-        if self._journal is None and self._side is None:
-            return
         counts, reasons = self._tally.counts - before[0], self._tally.reasons - before[1]
         try:
             with anyio.CancelScope(shield=True):
@@ -324,6 +350,8 @@ class Many:
     def _count(self, settled: list[Settled]) -> None:
         self._tally.take(settled)
         self._settled = settled
+        if self.listener is not None:
+            self.listener(self._tally.counts.total())
 
     def _look_for_an_end(self, settled: list[Settled]) -> None:
         if settled:
@@ -336,15 +364,20 @@ class Many:
     def _write(self, batch: _Batch, settled: list[Settled], counts: Any, reasons: Any) -> None:
         """Put rejected rows into the side file; then, if no row of the batch is open, the batch into the journal."""
         if self._side is not None:
-            rejected = (outcome for each in settled if each.kind is RowKind.REJECTED for outcome in each.outcomes())
-            rows = ((outcome, batch.rows[outcome.index - batch.first]) for outcome in sorted(rejected, key=_place))
-            self._side.write((outcome, row.new or row.given) for outcome, row in rows)
-        is_open = any(each.kind in (RowKind.UNKNOWN, RowKind.NOT_SENT) for each in settled)
+            rejected = sorted((row for each in settled for row in each.outcomes(RowKind.REJECTED)), key=_place)
+            rows = batch.rows_at([outcome.index for outcome in rejected])
+            self._side.write((outcome, self._told(row)) for outcome, row in zip(rejected, rows, strict=True))
+        is_open = any(kind in _OPEN for each in settled for kind, *_ in each.verdicts)
         if self._journal is not None and not is_open:
-            digest = self._journal.digest(row.encoded() for row in batch.rows)
+            digest = self._journal.digest(chain.from_iterable(lot.encoded() for lot in batch.lots))
             side_bytes = self._side.size if self._side is not None else 0
-            last = batch.first + len(batch.rows) - 1
+            last = batch.first + batch.rows - 1
             self._journal.record(batch.first, last, digest, counts, reasons, side_bytes)
+
+    def _told(self, row: Any) -> Any:
+        """Return a row as the side file has it: the contact, else what the source gave."""
+        contact = self._intake.contact(row)
+        return row if contact is None else contact
 
     # -- going on where an earlier run ended ---------------------------------------------------------------------------
 
@@ -352,7 +385,7 @@ class Many:
         """Pass over the rows that an earlier run has settled, and see that they are the same ones."""
         while self._journal is not None and self._span is not None and self._span.first == self._place:
             span = self._span
-            digest = self._journal.digest([row.encoded() for row in await self._passed(span)])
+            digest = self._journal.digest(await self._passed(span))
             if digest != span.digest:
                 raise JournalError(
                     f"rows {span.first + 1:,} to {span.last + 1:,} are not those that the journal knows: give the same "
@@ -362,15 +395,15 @@ class Many:
             self._resumed += span.last + 1 - span.first
             self._span = await anyio.to_thread.run_sync(self._journal.next_from, self._place)
 
-    async def _passed(self, span: "Span") -> list[_Row]:
-        rows = []
-        while self._place <= span.last:
-            row = self._held or self._look_at(await self._source.next())
-            self._held = None
-            if row is None:
+    async def _passed(self, span: "Span") -> list[bytes]:
+        """Pass over the rows of a span; return what their digests are made of."""
+        rows: list[bytes] = []
+        while (left := span.last + 1 - self._place) > 0:
+            lot = await self._next(left)
+            if lot is None:
                 raise JournalError(f"the source ends at row {self._place:,}; the journal knows {span.last + 1:,}")
-            rows.append(row)
-            self._place += 1
+            rows += lot.head(left).encoded()
+            self._pass(lot, min(left, len(lot)))
         return rows
 
     def _elapsed_s(self) -> float:
@@ -383,23 +416,3 @@ def _journal(path: Path, purpose: str) -> "RowJournal":
     from ongage_async.bulk.many._row_journal import RowJournal  # and with it sqlite3, which most programs do not need
 
     return RowJournal(path, purpose)
-
-
-def _size_bytes(row: NewContact, number: int) -> int:
-    """Return about how long a row is as JSON; one of texts, as files give them, is not written for it.
-
-    Raises:
-        InvalidInputError: It holds what JSON cannot; alone it is rejected, in a call it would stop the others.
-    """
-    fields = row.fields
-    try:
-        texts = [row.email or row.id, *fields, *fields.values()]
-        if _TEXTS.issuperset(map(type, texts)):
-            return len("".join(filter(None, texts)).encode()) + 6 * len(fields) + 64
-        return len(_encoded(row))
-    except (TypeError, ValueError, RecursionError):
-        raise InvalidInputError(f"row {number} holds a value that JSON cannot hold: a date goes as text") from None
-
-
-def _encoded(row: NewContact) -> bytes:
-    return _encode((row.email or row.id, row.overwrite, dict(row.fields))).encode()

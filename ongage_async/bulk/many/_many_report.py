@@ -7,13 +7,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from attrs import define, field, frozen
 
-from ongage_async.bulk.many._courier import Settled
+from ongage_async.bulk.many._cargo import Settled
 from ongage_async.errors import InvalidInputError, StagingError, mask
 from ongage_async.models import NewContact, RowKind, RowOutcome
 
@@ -23,6 +23,7 @@ MOST_REASONS = 100
 MOST_REJECTED = 1_000
 OTHER_REASONS = "other reasons"
 _LONGEST_REASON = 200
+_kind = itemgetter(0)
 
 
 @frozen(kw_only=True)
@@ -112,12 +113,18 @@ class Tally:
     def take(self, settled: Iterable[Settled]) -> None:
         """Count some rows."""
         for each in settled:
-            self.counts[each.kind] += 1
-            if len(each.rows) > 1:
-                self.counts[each.earlier] += len(each.rows) - 1
-            if each.kind is RowKind.REJECTED:
-                self._blame(mask(each.reason or "no reason given")[:_LONGEST_REASON], len(each.rows))
-                self.rejected += islice(each.outcomes(), max(0, MOST_REJECTED - len(self.rejected)))
+            kinds = list(map(_kind, each.verdicts))
+            self.counts.update(kinds)
+            for at, rows in each.cargo.shared.items():
+                self.counts[each.earlier(kinds[at])] += len(rows) - 1
+            if RowKind.REJECTED in kinds:
+                for outcome in each.outcomes(RowKind.REJECTED):
+                    self._refuse(outcome)
+
+    def _refuse(self, outcome: RowOutcome) -> None:
+        self._blame(mask(outcome.reason or "no reason given")[:_LONGEST_REASON], 1)
+        if len(self.rejected) < MOST_REJECTED:
+            self.rejected.append(outcome)
 
     def add(self, counts: Mapping[str, int], reasons: Mapping[str, int]) -> None:
         """Count what an earlier run has counted."""

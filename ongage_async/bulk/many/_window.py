@@ -6,6 +6,7 @@ at any time, and no task group and no generator is kept open between two steps.
 
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -15,7 +16,7 @@ from ongage_async._tasks import Yard
 
 T = TypeVar("T")
 
-__all__ = ["END", "Pieces", "Rows", "Window"]
+__all__ = ["END", "Rows", "Window"]
 
 ROWS_A_TURN = 500
 """Rows after which others get a turn on the event loop."""
@@ -25,42 +26,56 @@ END: Any = object()
 class Rows:
     """Take rows from any iterable; an async generator is closed at the end, exhausted or not."""
 
-    __slots__ = ("_each", "_later", "_taken")
+    __slots__ = ("_each", "_later", "_taken", "_trouble")
 
     def __init__(self, rows: Iterable[Any] | AsyncIterable[Any]) -> None:
         self._later: AsyncIterator[Any] | None = aiter(rows) if isinstance(rows, AsyncIterable) else None
         self._each: Iterator[Any] = iter(()) if isinstance(rows, AsyncIterable) else iter(rows)
         self._taken = 0
+        self._trouble: Exception | None = None
+
+    async def some(self, most: int, look: Callable[[Any], Any]) -> list[Any]:
+        """Return what `look` makes of the next rows, up to `most`; none behind the last.
+
+        Each is looked at before the next one is asked for: the source may fill the same object again and again. An
+        error of the source or of `look` comes behind the rows before it.
+        """
+        rows: list[Any] = []
+        trouble, self._trouble = self._trouble, None
+        if trouble is not None:
+            raise trouble
+        try:
+            if self._later is None:
+                await self._give_others_a_turn(most)
+                rows.extend(map(look, islice(self._each, most)))  # which keeps what comes before an error
+            else:
+                async for row in self._later:
+                    rows.append(look(row))
+                    if len(rows) >= most:
+                        break
+        except Exception as error:
+            if not rows:
+                raise
+            self._trouble = error
+        return rows
 
     async def next(self) -> Any:
         """Return the next row, `END` behind the last."""
         if self._later is not None:
             return await anext(self._later, END)
-        self._taken += 1
-        if self._taken % ROWS_A_TURN == 0:
-            await anyio.lowlevel.checkpoint()
+        await self._give_others_a_turn(1)
         return next(self._each, END)
+
+    async def _give_others_a_turn(self, rows: int) -> None:
+        before, self._taken = self._taken, self._taken + rows
+        if before // ROWS_A_TURN != self._taken // ROWS_A_TURN:
+            await anyio.lowlevel.checkpoint()
 
     async def aclose(self) -> None:
         """Close the source, if it can be."""
         close: Callable[[], Awaitable[None]] | None = getattr(self._later or self._each, "aclose", None)
         if close is not None:
             await close()
-
-
-class Pieces(Rows):
-    """Take rows from what gives some of them at a time."""
-
-    __slots__ = ()
-
-    async def next(self) -> Any:
-        """Return the next row, `END` behind the last."""
-        while (row := next(self._each, END)) is END and self._later is not None:
-            piece = await anext(self._later, None)
-            if piece is None:
-                break
-            self._each = iter(piece)
-        return row
 
 
 class Window(Generic[T]):

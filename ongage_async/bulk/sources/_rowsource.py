@@ -1,11 +1,11 @@
 """What every source of rows looks like to its reader: chunks of cells under a header."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from attrs import field, frozen
 
-__all__ = ["Chunk", "RowSource"]
+__all__ = ["Chunk", "RowSource", "columns_of"]
 
 
 @frozen
@@ -61,3 +61,8 @@ class RowSource(Protocol):
     def close(self) -> None:
         """Let go of it; doing it twice is harmless."""
         ...
+
+
+def columns_of(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the columns of rows that are all of one width, their cells stripped; none where there is no row."""
+    return [list(map(str.strip, column)) for column in zip(*rows, strict=True)]
