@@ -4,6 +4,7 @@ import typing as _typing
 
 from ongage_async import _lazy
 from ongage_async._drift import drift_report
+from ongage_async._explain import Explanation
 from ongage_async._operation import Answer, Repeat
 from ongage_async._retry import RetryPolicy
 from ongage_async.client import OngageClient
@@ -19,6 +20,7 @@ from ongage_async.errors import (
     ConnectionLostError,
     CSVError,
     DecodeError,
+    EntryError,
     ImportFailedError,
     InvalidInputError,
     JobError,
@@ -26,6 +28,7 @@ from ongage_async.errors import (
     JournalError,
     NotFoundError,
     OngageError,
+    OutboxError,
     Outcome,
     PermissionDeniedError,
     RateLimitedError,
@@ -49,7 +52,7 @@ else:
             "ownpage": "OwnpageClient OwnpageCredentials",
             "resources": "Like behavior field",
         },
-        modules=("bulk", "fields", "ownpage", "webhook"),
+        modules=("bulk", "fields", "outbox", "ownpage", "webhook"),
     )
 
 __version__ = "0.1.0"
@@ -69,6 +72,8 @@ __all__ = [
     "Contact",
     "Credentials",
     "DecodeError",
+    "EntryError",
+    "Explanation",
     "Governor",
     "ImportFailedError",
     "InvalidInputError",
@@ -82,6 +87,7 @@ __all__ = [
     "NotFoundError",
     "OngageClient",
     "OngageError",
+    "OutboxError",
     "Outcome",
     "OwnpageClient",
     "OwnpageCredentials",

@@ -6,90 +6,38 @@ home when it has. Nothing is held across a wait.
 """
 
 import logging
+import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 from attrs import define, field, frozen
 
 from ongage_async import _wire
+from ongage_async._call import BeforeSend, Call, Options, Pour
+from ongage_async._explain import Explanation, Explanations
 from ongage_async._operation import Answer, Operation
-from ongage_async._retry import History, RetryPolicy
 from ongage_async._tasks import Owned, Yard
-from ongage_async._transport import Transport
-from ongage_async.config import Lane
 from ongage_async.errors import (
     BudgetError,
     ConfigurationError,
     ConnectError,
+    InvalidInputError,
     OngageError,
-    Outcome,
     RateLimitedError,
     ResponseTimeoutError,
     ServerError,
 )
-from ongage_async.events import AccountPaused, AttemptEnded, CallEnded, Event, ForeignUseSeen, Listener
-from ongage_async.governor import End, Governor, Permit
+from ongage_async.events import AccountPaused, ForeignUseSeen, Listeners, listeners
+from ongage_async.governor import End, Governor, Pause, Permit
+
+if TYPE_CHECKING:
+    from ongage_async._transport import Transport
 
 __all__ = ["Bound", "Engine", "Options", "Pour"]
 
-log = logging.getLogger("ongage_async")
-
-Pour = Callable[[AsyncIterator[bytes]], Awaitable[None]]
-"""Takes the body of one attempt, from its first piece on; a body that breaks off ends early, and the call then fails or
-begins anew. An answer that is no file brings no pieces."""
-
-
-@frozen
-class Options:
-    """What a caller may choose for its calls.
-
-    Args:
-        lane: Instead of the operation's own lane.
-        max_wait_s: Seconds after its start beyond which a call does not wait to be sent (queue, pause, back-off); None:
-            as long as needed.
-        retry: When a failed call is sent again.
-        timeout_s: Seconds that one send may take until its whole answer is there.
-        list_id: The list of calls that name none.
-        tenant: On whose behalf, for a fair share within a lane.
-    """
-
-    lane: Lane | None = None
-    max_wait_s: float | None = None
-    retry: RetryPolicy = field(factory=RetryPolicy)
-    timeout_s: float = 60.0
-    list_id: int | None = None
-    tenant: str = ""
-
-
-@define(eq=False)
-class _Call:
-    """One call under way."""
-
-    operation: Operation
-    options: Options
-    lane: Lane
-    started_at: float
-    pour: Pour | None = None
-    attempts: int = 0
-    history: History = field(factory=History)
-    notes: list[str] = field(factory=list)
-
-    def left_s(self) -> float | None:
-        """Seconds of waiting that the caller still allows."""
-        if self.options.max_wait_s is None:
-            return None
-        return max(0.0, self.started_at + self.options.max_wait_s - anyio.current_time())
-
-    def dress(self, error: OngageError) -> OngageError:
-        """Complete an error with what is known about the call."""
-        error.operation = self.operation.name
-        error.attempts = self.attempts
-        error.elapsed_s = anyio.current_time() - self.started_at
-        for note in self.notes:
-            error.add_note(note)
-        return error
+log = logging.getLogger("ongage_async.account")
 
 
 @define(eq=False)
@@ -99,16 +47,20 @@ class Engine:
     Args:
         transport: What sends.
         governor: What allows.
-        listener: Who is told; None for nobody.
+        listener: Who is told; None for nobody yet.
         chance: Random numbers in [0, 1) for jitter.
         account: What tells the account from others; no secret.
+        explanations: Where the time of the last calls went, if anybody wants to know; it listens too.
     """
 
-    transport: Transport
+    transport: "Transport"
     governor: Governor
-    listener: Listener | None = None
+    listener: Listeners = field(factory=Listeners, converter=listeners)
     chance: Callable[[], float] = random.random
     account: str = ""
+    explanations: Explanations | None = None
+    _paused_from: float = field(default=-math.inf, init=False)
+    _paused_until: float = field(default=-math.inf, init=False)
     _yard: Yard = field(factory=Yard, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -122,11 +74,13 @@ class Engine:
         body: Any = None,
         list_id: int | None = None,
         pour: Pour | None = None,
+        before_send: BeforeSend | None = None,
     ) -> Answer:
         """Make one call; see `Caller.call` for its arguments.
 
         With `pour`, an answer that is a file goes there as it comes, in flat memory, and the payload is None; the
-        permit is held until the last piece is taken, and `timeout_s` is the longest silence.
+        permit is held until the last piece is taken, and `timeout_s` is the longest silence. `before_send` is awaited
+        in each attempt between its permit and the wire: the moment to write down that it is going out.
 
         Raises:
             OngageError: The last error, as itself, with a note for each attempt.
@@ -136,7 +90,8 @@ class Engine:
         list_id = options.list_id if list_id is None else list_id
         request = _wire.render(operation, path=path, query=query, body=body, list_id=list_id)
         lane = operation.lane if options.lane is None else options.lane
-        call = _Call(operation, options, lane, anyio.current_time(), pour)
+        call = Call(operation, options, lane, anyio.current_time(), self.listener, pour, before_send)
+        call.tell_begin(request.template, self.transport.base_url)
         error: BaseException | None = None
         try:
             return await self._until_settled(call, request)
@@ -144,7 +99,23 @@ class Engine:
             error = caught
             raise
         finally:
-            self._tell_end(call, error)
+            if call.id:
+                call.tell_end(error, self.explanations)
+
+    def explain(self, call_id: str) -> Explanation:
+        """Return where the time of a call went.
+
+        Raises:
+            ConfigurationError: No call is remembered.
+            InvalidInputError: This one is not.
+        """
+        if self.explanations is None:
+            raise ConfigurationError("no call is remembered: make the client with explain=1000, say")
+        found = self.explanations.find(call_id)
+        if found is None:
+            kept = f"the last {self.explanations.most:,} and those under way"
+            raise InvalidInputError(f"no call {call_id!r} is remembered among {kept}")
+        return found
 
     async def aclose(self) -> None:
         """Refuse new calls, let the open ones end, and close our connections."""
@@ -154,22 +125,27 @@ class Engine:
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
-    async def _until_settled(self, call: _Call, request: _wire.WireRequest) -> Answer:
+    async def _until_settled(self, call: Call, request: _wire.WireRequest) -> Answer:
         last: OngageError | None = None
         while True:
             permit = await self._permit(call, last)
             call.attempts += 1
+            if call.id:
+                call.tell_attempt(permit.queued_s, self._paused_s(call))
             try:
                 return await self._attempt(call, request, permit)
             except OngageError as error:
                 last = error
             call.history = call.history.after(last)
             wait_s = call.options.retry.wait_s(last, call.operation.repeat, call.history, self.chance())
-            call.notes.append(_note(call.attempts, last, wait_s))
+            call.note(last, wait_s)
             await self._wait(call, last, wait_s)
 
-    async def _permit(self, call: _Call, last: OngageError | None) -> Permit:
+    async def _permit(self, call: Call, last: OngageError | None) -> Permit:
         """Wait for a permit; where waiting does not fit, an earlier attempt's error is more telling than ours."""
+        if call.id:
+            call.asked_at = anyio.current_time()
+            call.waits_for = self.governor.scarce(call.lane)
         try:
             return await self.governor.acquire(call.lane, max_wait_s=call.left_s(), tenant=call.options.tenant)
         except BudgetError as refusal:
@@ -178,7 +154,7 @@ class Engine:
             _set_retry_after(last, refusal.retry_after_s)
             raise call.dress(last) from None
 
-    async def _wait(self, call: _Call, last: OngageError, wait_s: float | None) -> None:
+    async def _wait(self, call: Call, last: OngageError, wait_s: float | None) -> None:
         left_s = call.left_s()
         if wait_s is None:
             raise call.dress(last) from None
@@ -186,14 +162,15 @@ class Engine:
             _set_retry_after(last, wait_s)
             raise call.dress(last) from None
         if wait_s:
+            if call.id:
+                call.tell_back_off(last, wait_s)
             await anyio.sleep(wait_s)
 
-    async def _attempt(self, call: _Call, request: _wire.WireRequest, permit: Permit) -> Answer:
+    async def _attempt(self, call: Call, request: _wire.WireRequest, permit: Permit) -> Answer:
         """Send once, from a task of our own."""
-        began = anyio.current_time()
         pipe = None if call.pour is None else _Pipe(call.options.timeout_s)
         exchange = self._yard.start(self._exchange, call, request, permit, pipe)
-        error: OngageError | None = None
+        error: BaseException | None = None
         status: int | None = None
         try:
             if pipe is not None and call.pour is not None:
@@ -202,16 +179,21 @@ class Engine:
             answer = await _within(exchange, call.options.timeout_s)
             status = answer.status
             return answer
-        except OngageError as caught:
+        except BaseException as caught:
             error, status = caught, getattr(caught, "status", None)
             raise
         finally:
-            self._tell_attempt(call, permit, anyio.current_time() - began, status, error)
+            if call.id:
+                call.tell_attempt_end(permit.queued_s, status, error)
 
-    async def _exchange(self, call: _Call, request: _wire.WireRequest, permit: Permit, pipe: "_Pipe | None") -> Answer:
+    async def _exchange(self, call: Call, request: _wire.WireRequest, permit: Permit, pipe: "_Pipe | None") -> Answer:
         """Send, read, and give the permit back whatever happens; runs to its end though nobody may wait any more."""
         end, retry_after_s, pause = End.UNCERTAIN, None, None
         try:
+            if call.before_send is not None:
+                end = End.UNSENT
+                await call.before_send()
+                end = End.UNCERTAIN
             response = await self.transport.send(request, call.options.timeout_s, pipe)
             end = End.ANSWERED
             if response.is_poured:
@@ -226,40 +208,24 @@ class Engine:
         finally:
             if pipe is not None:
                 pipe.end()
-            with anyio.CancelScope(shield=True):
-                pause = await permit.give_back(end, retry_after_s=retry_after_s)
+            pause = await permit.give_back(end, retry_after_s=retry_after_s)
             if pause is not None and pause.is_new:
-                self._tell(AccountPaused(max(0.0, pause.until - self.governor.now()), pause.strike))
-                if pause.foreign_calls:
-                    self._tell(ForeignUseSeen(pause.foreign_calls, pause.calls))
-                log.warning("the account is paused after a 429 (pause %d in a row)", pause.strike)
+                self._tell_pause(call, pause)
 
-    # -- telling ------------------------------------------------------------------------------------------------------
+    # -- pauses -------------------------------------------------------------------------------------------------------
 
-    def _tell(self, event: Event) -> None:
-        if self.listener is None:
-            return
-        try:
-            self.listener(event)
-        except Exception:
-            log.exception("the on_event callback failed")
+    def _tell_pause(self, call: Call, pause: Pause) -> None:
+        now, pause_s = anyio.current_time(), max(0.0, pause.until - self.governor.now())
+        self._paused_from, self._paused_until = now, now + pause_s
+        extra = {**call.fields, "status": 429, "wait_s": pause_s, "strike": pause.strike}
+        log.warning("the account is paused after a 429 (pause %d in a row)", pause.strike, extra=extra)
+        self.listener(AccountPaused(pause_s, pause.strike, call.id))
+        if pause.foreign_calls:
+            self.listener(ForeignUseSeen(pause.foreign_calls, pause.calls))
 
-    def _tell_attempt(
-        self, call: _Call, permit: Permit, wire_s: float, status: int | None, error: OngageError | None
-    ) -> None:
-        kind = type(error).__name__ if error else None
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s attempt %d: %s in %.3f s", call.operation.name, call.attempts, kind or status, wire_s)
-        if self.listener is not None:
-            self._tell(
-                AttemptEnded(call.operation.name, call.attempts, call.lane, permit.queued_s, wire_s, status, kind)
-            )
-
-    def _tell_end(self, call: _Call, error: BaseException | None) -> None:
-        if self.listener is not None:
-            elapsed_s = anyio.current_time() - call.started_at
-            kind = type(error).__name__ if error else None
-            self._tell(CallEnded(call.operation.name, call.attempts, elapsed_s, kind))
+    def _paused_s(self, call: Call) -> float:
+        """Return for how much of the wait for its latest permit the account was paused, as far as this engine knows."""
+        return max(0.0, min(anyio.current_time(), self._paused_until) - max(call.asked_at, self._paused_from))
 
 
 @frozen
@@ -366,18 +332,9 @@ class _Pipe:
 
 async def _within(exchange: Owned[Answer], timeout_s: float) -> Answer:
     """Wait for an exchange as long as the caller allows; it goes on by itself."""
-    with anyio.move_on_after(timeout_s):
-        return await exchange.wait()
+    if await exchange.ends_within(timeout_s):
+        return exchange.result()
     raise ResponseTimeoutError(f"no whole answer within timeout_s={timeout_s:g}")
-
-
-def _note(attempt: int, error: OngageError, wait_s: float | None) -> str:
-    if wait_s is None:
-        lost = error.outcome is Outcome.UNKNOWN
-        then = "not sent again" + (": it may have been executed, so look before you repeat it" if lost else "")
-    else:
-        then = f"next after {wait_s:.1f} s" if wait_s else "next when the pause ends"
-    return f"attempt {attempt}: {type(error).__name__}, outcome {error.outcome}, {then}"
 
 
 def _set_retry_after(error: OngageError, seconds: float) -> None:

@@ -6,25 +6,29 @@ a view with other options costs next to nothing.
 
 import hashlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlsplit
 
 import attrs
 
-from ongage_async import resources
+from ongage_async import _transport, resources
 from ongage_async._elsewhere import Elsewhere
 from ongage_async._engine import Bound, Engine, Options
+from ongage_async._explain import Explanation, Explanations
 from ongage_async._operation import Answer, ListIn, Operation, Repeat
 from ongage_async._retry import RetryPolicy
 from ongage_async._together import Groups
-from ongage_async._transport import HTTPClient, Transport
+from ongage_async._transport import HTTPClient
 from ongage_async.config import ApiKey, Credentials, Lane, Limits, from_env
 from ongage_async.errors import ConfigurationError
-from ongage_async.events import Listener
+from ongage_async.events import Listener, Listeners
 from ongage_async.governor import Governor, from_url
+
+if TYPE_CHECKING:
+    from ongage_async import outbox
 
 __all__ = ["OngageClient"]
 
@@ -47,7 +51,8 @@ class OngageClient:
         http_client: A client of your own (httpx or httpx2), used as it is and left open.
         ssl_context: For a private certificate authority, without a client of your own.
         timeout_s: Seconds that one send may take until its whole answer is there.
-        on_event: Called with each record of `ongage_async.events`; must be quick.
+        on_event: Called with each record of `ongage_async.events`; must be quick. See `listen`.
+        explain: For how many calls, of those that ended last, to remember where their time went; see the method.
 
     Raises:
         ConfigurationError: A setting is wrong; the message says which.
@@ -66,6 +71,7 @@ class OngageClient:
         ssl_context: ssl.SSLContext | None = None,
         timeout_s: float = 60.0,
         on_event: Listener | None = None,
+        explain: int = 0,
     ) -> None:
         if not isinstance(credentials, Credentials | ApiKey):
             raise ConfigurationError("credentials must be Credentials(...) or ApiKey(...)")
@@ -79,12 +85,16 @@ class OngageClient:
             self.governor: Governor = governor
         else:
             self.governor = from_url(governor, limits, account_key=key)
-        transport = Transport(self._base_url, credentials.headers(), http_client, ssl_context)
-        self._engine = Engine(transport, self.governor, on_event, account=key)
+        transport = _transport.Transport(self._base_url, credentials.headers(), http_client, ssl_context)
+        explanations = Explanations.of(explain)
+        told = Listeners(also=(self.governor.listen,))
+        self._engine = Engine(transport, self.governor, told, account=key, explanations=explanations)
         self._elsewhere = Elsewhere(self._engine, _checked)
         self._watched: Groups[Any] = Groups()
         self.governor.outlive(timeout_s)
-        self._unlisten = self.governor.listen(on_event) if on_event is not None else None
+        for listener in (explanations, on_event):
+            if listener is not None:
+                self.listen(listener)
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -138,7 +148,6 @@ class OngageClient:
         view = object.__new__(type(self))
         view._base_url = self._base_url
         view._owns_governor = False
-        view._unlisten = None
         view.governor = self.governor
         view._engine = self._engine
         view._elsewhere = self._elsewhere
@@ -298,15 +307,71 @@ class OngageClient:
         operation = Operation("request", method.upper(), route, repeat or default, list_in=ListIn.ROUTE)
         return await self._caller.call(operation, path=path, query=params, body=json, list_id=list_id)
 
+    def outbox(
+        self, url: str, *, is_sender: bool = True, keep_s: float = 86400.0, lease_s: float = 30.0
+    ) -> "outbox.Outbox":
+        """Return an outbox: calls that must not be lost while the account is paused or the process is restarted.
+
+        Use it as ``async with ongage.outbox("sqlite:///var/lib/app/outbox.db") as outbox``, inside the client's block.
+        What is put there takes this view's list, lane and tenant; back-off goes by its `retry`, again and again.
+
+        Args:
+            url: ``sqlite:///absolute/path`` for one machine's processes, ``redis://host:6379/0`` for many machines.
+            is_sender: Whether this process sends, too; a web server may leave that to a worker.
+            keep_s: How long settled entries, and their keys, are kept. Uncertain ones stay until a person decides.
+            lease_s: On Redis: a sender that was silent for so long counts as dead. A file needs no such guess.
+
+        Raises:
+            ConfigurationError: The URL or a number is wrong.
+        """
+        from ongage_async.outbox import Outbox  # here: who keeps nothing pays nothing
+
+        return Outbox(url, self._engine, self._options, is_sender=is_sender, keep_s=keep_s, lease_s=lease_s)
+
+    # -- looking on ---------------------------------------------------------------------------------------------------
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have `listener` told what happens to calls and to the account, from now until the client is closed.
+
+        Args:
+            listener: Called with each record of `ongage_async.events`, in the task in which it happens; must be quick.
+
+        Returns:
+            A function that ends it sooner.
+        """
+        return self._engine.listener.add(listener)
+
+    def explain(self, call_id: str) -> Explanation:
+        """Say where the time of a call went; `str` of the answer is a sentence.
+
+        Args:
+            call_id: From an error (`call_id`), a log line, an event or a span; a call that is under way may be asked
+                for as well.
+
+        Raises:
+            ConfigurationError: The client was made without `explain=`.
+            InvalidInputError: The call is not among those that are remembered.
+
+        Cost: no call.
+        """
+        return self._engine.explain(call_id)
+
+    def explanations(self) -> list[Explanation]:
+        """Return all calls that are remembered, in the order of their ends, and then those under way.
+
+        ``max(ongage.explanations(), key=lambda call: call.elapsed_s)`` is the slowest. Empty without `explain=`.
+
+        Cost: no call.
+        """
+        return [] if self._engine.explanations is None else self._engine.explanations.all()
+
     # -- coming and going ---------------------------------------------------------------------------------------------
 
     async def aclose(self) -> None:
         """Let open calls end, close our connections, and let go of the governor if it is ours."""
         await self._engine.aclose()
         await self._elsewhere.aclose()
-        if self._unlisten is not None:
-            self._unlisten()
-            self._unlisten = None
+        self._engine.listener.close()
         if self._owns_governor:
             await self.governor.aclose()
 

@@ -20,6 +20,8 @@
     ├─ JobError                      an asynchronous job of the vendor
     │  ├─ ImportFailedError          status ≥ 90000
     │  └─ JobTimeoutError            we stopped waiting; the job goes on
+    ├─ OutboxError                   the outbox's store cannot be used
+    │  └─ EntryError                 an entry of an outbox did not end as sent: entry
     └─ BulkError                     loading many rows
        ├─ CSVError                   row, column, reason
        ├─ StagingError               the file could not be put where the vendor fetches it
@@ -45,6 +47,7 @@ __all__ = [
     "ConnectError",
     "ConnectionLostError",
     "DecodeError",
+    "EntryError",
     "ImportFailedError",
     "InvalidInputError",
     "JobError",
@@ -52,6 +55,7 @@ __all__ = [
     "JournalError",
     "NotFoundError",
     "OngageError",
+    "OutboxError",
     "Outcome",
     "PermissionDeniedError",
     "RateLimitedError",
@@ -72,7 +76,9 @@ _QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+", re.IGNORECASE)
 
 def mask(text: str) -> str:
     """Return `text` with email addresses and the queries of URLs blotted out."""
-    return _ADDRESS.sub("‹address›", _QUERY.sub(r"\1?‹query›", text))
+    if "?" in text:
+        text = _QUERY.sub(r"\1?‹query›", text)
+    return _ADDRESS.sub("‹address›", text) if "@" in text or "%40" in text else text
 
 
 def mask_deep(value: Any) -> Any:
@@ -115,6 +121,7 @@ class OngageError(Exception):
         attempts: How often the call was sent.
         elapsed_s: Seconds from the start of the call to the error.
         outcome: Whether the vendor may have executed it.
+        call_id: Which call it was, in events, log lines and for `explain`; None if nobody listened.
     """
 
     default_outcome: ClassVar[Outcome] = Outcome.NOT_SENT
@@ -133,6 +140,7 @@ class OngageError(Exception):
         self.attempts = attempts
         self.elapsed_s = elapsed_s
         self.outcome = outcome or self.default_outcome
+        self.call_id: str | None = None
 
     def __str__(self) -> str:
         text = str(self.args[0]) if self.args else ""
@@ -315,6 +323,22 @@ class ImportFailedError(JobError):
 
 class JobTimeoutError(JobError):
     """We stopped waiting; the job goes on at the vendor's. `job` is its last snapshot."""
+
+
+class OutboxError(OngageError):
+    """The outbox's store cannot be used: the disk is full, the server is away, or the outbox is closed."""
+
+
+class EntryError(OutboxError):
+    """An entry of an outbox did not end as sent, or is not there; `outcome` is UNKNOWN if it may have been executed.
+
+    Attributes:
+        entry: The entry as it was seen last; None if there is none.
+    """
+
+    def __init__(self, message: str, *, entry: Any = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.entry = entry
 
 
 class BulkError(OngageError):

@@ -1,19 +1,27 @@
 """What the library tells while it works: small frozen records for the `on_event` callback of the client.
 
-Nothing here holds a secret, an address or a URL. An event is made only if somebody listens.
+A call is told as `CallBegan`, then for each send `AttemptBegan` and `AttemptEnded`, with `BackOffBegan` between them
+where it waits by itself, and `CallEnded`; all in the task that makes the call, so that a listener may set its context
+variables. Nothing here holds a secret, an address or a query. An event is made only if somebody listens.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from ongage_async.config import Lane, Limits
+from ongage_async.errors import Outcome
 
 __all__ = [
     "AccountPaused",
+    "AttemptBegan",
     "AttemptEnded",
+    "BackOffBegan",
+    "CallBegan",
     "CallEnded",
+    "ClientClosed",
     "DriftReport",
     "DriftRow",
     "DriftSeen",
@@ -23,7 +31,56 @@ __all__ = [
     "LedgerLost",
     "LimitsDiffer",
     "Listener",
+    "Listeners",
+    "listeners",
 ]
+
+log = logging.getLogger("ongage_async.events")
+
+
+@frozen
+class CallBegan:
+    """A call was asked for; it waits for its permit now.
+
+    Attributes:
+        call_id: The same in all events, errors and log lines of this call; no other call of any process has it.
+        operation: Dotted name.
+        lane: The lane it takes.
+        method: HTTP method.
+        template: Path with ``{parameters}`` unfilled.
+        base_url: Scheme and host that it goes to.
+    """
+
+    call_id: str
+    operation: str
+    lane: Lane
+    method: str
+    template: str
+    base_url: str
+
+
+@frozen
+class AttemptBegan:
+    """A call got its permit and is sent now.
+
+    Attributes:
+        call_id: Which call.
+        operation: Dotted name.
+        attempt: 1 for the first send.
+        lane: The lane it is sent on.
+        queued_s: Seconds it waited for its permit.
+        paused_s: How many of these passed while the account was paused after a 429 that this client met.
+        waited_for: What was scarce when it came: ``rate`` (tokens), ``place``, ``turn`` (whoever is before it, or the
+            pace of BULK) or ``pause``; None if it did not wait, or if only a shared ledger knows.
+    """
+
+    call_id: str
+    operation: str
+    attempt: int
+    lane: Lane
+    queued_s: float
+    paused_s: float
+    waited_for: str | None = None
 
 
 @frozen
@@ -37,7 +94,8 @@ class AttemptEnded:
         queued_s: Seconds it waited for its permit.
         wire_s: Seconds from permit to answer.
         status: HTTP status; None when no answer came.
-        error: Name of the error's class; None when all is well.
+        error: Name of the error's class; ``Cancelled`` when the caller left; None when all is well.
+        call_id: Which call.
     """
 
     operation: str
@@ -47,6 +105,28 @@ class AttemptEnded:
     wire_s: float
     status: int | None = None
     error: str | None = None
+    call_id: str = ""
+
+
+@frozen
+class BackOffBegan:
+    """A call waits, holding nothing, before it asks for its next permit.
+
+    A 429 has no back-off of its own: the whole account pauses, and the call waits for a permit meanwhile.
+
+    Attributes:
+        call_id: Which call.
+        operation: Dotted name.
+        attempt: The attempt that failed.
+        wait_s: Seconds that it will wait.
+        error: Name of the class of the error that it waits after.
+    """
+
+    call_id: str
+    operation: str
+    attempt: int
+    wait_s: float
+    error: str
 
 
 @frozen
@@ -57,13 +137,17 @@ class CallEnded:
         operation: Dotted name.
         attempts: How often it was sent.
         elapsed_s: Seconds from its start to its end.
-        error: Name of the error's class; None when all is well.
+        error: Name of the error's class; ``Cancelled`` when the caller left; None when all is well.
+        call_id: Which call.
+        outcome: What is known of a call that failed; None when all is well, or the caller left.
     """
 
     operation: str
     attempts: int
     elapsed_s: float
     error: str | None = None
+    call_id: str = ""
+    outcome: Outcome | None = None
 
 
 @frozen
@@ -73,10 +157,12 @@ class AccountPaused:
     Attributes:
         pause_s: Seconds from now until calls go out again.
         strike: 1 for the first pause, 2 for the one that follows it without a success in between.
+        call_id: The call that met the 429.
     """
 
     pause_s: float
     strike: int
+    call_id: str = ""
 
 
 @frozen
@@ -149,6 +235,11 @@ class DriftSeen:
 
 
 @frozen
+class ClientClosed:
+    """The client is closed; this is the last that its listeners hear of it."""
+
+
+@frozen
 class DriftRow:
     """Say how often one unknown field or value was seen.
 
@@ -211,5 +302,74 @@ class DriftReport:
         return "\n".join(line.rstrip() for line in lines)
 
 
-Event = AttemptEnded | CallEnded | AccountPaused | ForeignUseSeen | LimitsDiffer | LedgerLost | LedgerBack | DriftSeen
+Event = (
+    CallBegan
+    | AttemptBegan
+    | AttemptEnded
+    | BackOffBegan
+    | CallEnded
+    | AccountPaused
+    | ForeignUseSeen
+    | LimitsDiffer
+    | LedgerLost
+    | LedgerBack
+    | DriftSeen
+    | ClientClosed
+)
 Listener = Callable[[Event], None]
+
+
+@define(eq=False)
+class Listeners:
+    """Tell everybody who listens; one that fails disturbs neither the others nor the call.
+
+    Args:
+        also: Who tells as well, with the same manners as `add`: governors.
+
+    Attributes:
+        each: Who listens now. Look here before an event is made.
+    """
+
+    also: tuple[Callable[[Listener], Callable[[], None]], ...] = ()
+    each: tuple[Listener, ...] = field(default=(), init=False)
+    _ends: list[Callable[[], None]] = field(factory=list, init=False)
+
+    def add(self, listener: Listener) -> Callable[[], None]:
+        """Tell one more; the function returned ends it, and does nothing a second time."""
+        others = [listen(listener) for listen in self.also]
+        self.each = (*self.each, listener)
+
+        def end() -> None:
+            if end not in self._ends:
+                return
+            self._ends.remove(end)
+            self.each = tuple(other for other in self.each if other is not listener)
+            for other in others:
+                other()
+
+        self._ends.append(end)
+        return end
+
+    def close(self) -> None:
+        """Tell everybody that this was all."""
+        self(ClientClosed())
+        while self._ends:
+            self._ends[-1]()
+
+    def __call__(self, event: Event) -> None:
+        """Tell everybody."""
+        for listener in self.each:
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener failed at %s", type(event).__name__)
+
+
+def listeners(who: Listeners | Listener | None) -> Listeners:
+    """Return these listeners, or new ones: the one that is given, or nobody yet."""
+    if isinstance(who, Listeners):
+        return who
+    new = Listeners()
+    if who is not None:
+        new.add(who)
+    return new

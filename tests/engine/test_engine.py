@@ -14,7 +14,7 @@ from ongage_async._operation import Operation, Repeat
 from ongage_async._retry import RetryPolicy
 from ongage_async._transport import Transport
 from ongage_async.config import Lane, Limits
-from ongage_async.events import AccountPaused, AttemptEnded, CallEnded, Event
+from ongage_async.events import AccountPaused, AttemptBegan, AttemptEnded, CallBegan, CallEnded, Event
 from ongage_async.governor import Governor
 
 pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
@@ -65,7 +65,8 @@ class Vendor:
 async def test_a_call_that_goes_well_is_sent_once_and_told():
     vendor = Vendor(FINE, answer_s=0.5)
     assert await vendor.call() == {"id": 1}
-    attempt, call = vendor.events
+    began, sent, attempt, call = vendor.events
+    assert [type(event) for event in (began, sent)] == [CallBegan, AttemptBegan]
     assert isinstance(attempt, AttemptEnded)
     assert (attempt.operation, attempt.status, attempt.lane) == ("lists.get", 200, Lane.NORMAL)
     assert attempt.wire_s == pytest.approx(0.5)
