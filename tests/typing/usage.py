@@ -1,7 +1,7 @@
 """Public usage as a type checker sees it. Never run: mypy --strict and pyright read it in `make types`."""
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, assert_type
 
 import httpx
@@ -13,6 +13,7 @@ from ongage_async import (
     ApiKey,
     BudgetError,
     Credentials,
+    Explanation,
     Governor,
     ImportFailedError,
     Lane,
@@ -20,6 +21,7 @@ from ongage_async import (
     OngageClient,
     OngageError,
     Outcome,
+    OwnpageClient,
     Repeat,
     RetryPolicy,
     drift_report,
@@ -39,6 +41,7 @@ from ongage_async.bulk import (
 from ongage_async.emulator import Emulator, Fault, Readings, Step, Witness
 from ongage_async.events import AttemptEnded, DriftReport, DriftRow, Event
 from ongage_async.governor import GovernorStatistics
+from ongage_async.integrations.opentelemetry import OpenTelemetry
 from ongage_async.models import (
     ChangeTo,
     Contact,
@@ -80,12 +83,24 @@ async def making() -> None:
         ssl_context=ssl.create_default_context(),
         timeout_s=30.0,
         on_event=listen,
+        explain=1000,
     )
     OngageClient(ApiKey("k"), http_client=httpx.AsyncClient())
     OngageClient(ApiKey("k"), http_client=httpx2.AsyncClient())
     OngageClient(ApiKey("k"), governor=Governor(Limits(), reserve=10))
     assert_type(OngageClient.from_env(list_id=7), OngageClient)
     OngageClient("k")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def watching(ongage: OngageClient, ownpage: OwnpageClient, error: OngageError) -> None:
+    assert_type(ongage.listen(listen), Callable[[], None])
+    telemetry = OpenTelemetry()
+    assert_type(telemetry.attach(ongage), Callable[[], None])
+    assert_type(telemetry.attach(ownpage, name="ownpage"), Callable[[], None])
+    assert_type(ongage.explain(error.call_id or ""), Explanation)
+    assert_type(ongage.explanations(), list[Explanation])
+    assert_type(ownpage.explanations(), list[Explanation])
+    telemetry.attach(listen)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def options(ongage: OngageClient) -> None:
