@@ -1,23 +1,74 @@
-"""The commands of ``ongage``, each with its options; what they do lives in the file of their name."""
+"""The command line put together: every command, by name and one line of help; it is imported when it is called.
+
+Four small ones, whose work lives in files of their names, have their options here.
+"""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from cyclopts import App, Parameter, validators
+from cyclopts import App, CycloptsError, Group, Parameter, ValidationError, validators
+from rich.console import Console
 
 from ongage_async import __version__
-from ongage_async.cli._import_commands import app as imports
+from ongage_async.cli._account import AS_SET, Account
 
 __all__ = ["app"]
 
-app = App(name="ongage", help="Use the Ongage email platform under its limits.", version=__version__)
 
-app.command(imports)
+def _in_a_sentence(error: CycloptsError) -> str:
+    """Say what is wrong with a command line; what was typed may hold an address."""
+    from ongage_async.cli._ending import laid_out
+    from ongage_async.errors import mask
+
+    chain = " ".join(("ongage", *(error.command_chain or ())))
+    own = error.exception_message if isinstance(error, ValidationError) else ""
+    words = own if '"' in own else str(error)  # that names the file which is missing; before it stands a repr of all
+    return laid_out(f"ongage: {mask(words).strip()} See: {chain} --help")
+
+
+def _default_in_words(value: Any) -> str | None:
+    """Return what stands for an option that is left out; that a switch is off needs no words."""
+    return None if value is False or value is None else "on" if value is True else str(value)
+
+
+DATA = Group("Contacts and numbers", sort_key=10)
+LOADS = Group("Loading", sort_key=20)
+BUDGET = Group("Budget", sort_key=30)
+SETTING_UP = Group("Setting up", sort_key=40)
+TRYING_OUT = Group("Trying out", sort_key=50)
+
+app = App(
+    name="ongage",
+    help="Use the Ongage email platform under its limits. Each command has its own --help.",
+    version=__version__,
+    default_parameter=Parameter(show_default=_default_in_words),
+    error_console=Console(stderr=True, soft_wrap=True, highlight=False),
+    error_formatter=_in_a_sentence,
+)
+
+COMMANDS = (
+    (DATA, "lists", "_lists:app", "Show the account's lists, or one of them."),
+    (DATA, "fields", "_lists:fields", "Show the fields of a list."),
+    (DATA, "contacts", "_contacts:app", "get, upsert, status, export: contacts of a list."),
+    (DATA, "export", "_export:app", "Take contacts of segments or mailings out as a file."),
+    (DATA, "report", "_report:report", "Ask for numbers: a table, CSV or JSON."),
+    (DATA, "send", "_send:send", "SEND a transactional message; asks first."),
+    (LOADS, "import", "_import_commands:app", "Load files; go on after a stop; watch imports."),
+    (BUDGET, "budget", "_budget:app", "Look at the shared budget; pause, resume, drain it."),
+    (BUDGET, "top", "_top:top", "Watch the shared budget, live."),
+    (SETTING_UP, "config", "_config:app", "Profiles and passwords: login, show, set, use."),
+    (SETTING_UP, "doctor", "_doctor:doctor", "Check credentials, access, clock, ledger, stage."),
+    (SETTING_UP, "completion", "_completion:completion", "Print the completion for bash, zsh, fish."),
+)
+"""Group, name, file and function, one line of help."""
+
+for group, name, where, words in COMMANDS:
+    app.command(f"ongage_async.cli.{where}", name=name, group=group, help=words)
 
 AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 
 
-@app.command
+@app.command(group=TRYING_OUT)
 def demo(
     *,
     rows: AtLeastOne = 100_000,
@@ -43,33 +94,25 @@ def demo(
     return run_demo(rows, file, folder, quick=quick)
 
 
-@app.command
-def codegen(
-    *,
-    list_id: Annotated[int | None, Parameter(name="--list")] = None,
-    class_name: Annotated[str, Parameter(name="--class")] = "MyContact",
-) -> int:
-    """Write a class for the fields of a list to standard output: ``ongage codegen --list 123 > my_fields.py``.
-
-    The account is the one of ONGAGE_USERNAME, ONGAGE_PASSWORD and ONGAGE_ACCOUNT_CODE, or ONGAGE_API_KEY.
+@app.command(group=SETTING_UP)
+def codegen(*, class_name: Annotated[str, Parameter(name="--class")] = "MyContact", account: Account = AS_SET) -> int:
+    """Write a class for the fields of a list to standard output: `ongage codegen --list 123 > my_fields.py`.
 
     Parameters
     ----------
-    list_id:
-        The list; ONGAGE_LIST_ID, else the account's default list, if left out.
     class_name:
         What the class is called.
     """
     from ongage_async.cli._codegen import run_codegen
 
-    return run_codegen(list_id, class_name)
+    return run_codegen(account, class_name)
 
 
-@app.command
+@app.command(group=TRYING_OUT)
 def emulator(
     *,
     host: str = "127.0.0.1",
-    port: int = 0,
+    port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 0,
     calls: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 300,
     parallel: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 10,
     per_s: float = 60.0,
@@ -98,15 +141,23 @@ def emulator(
     json:
         Say where it serves as one line of JSON.
     """
+    from ongage_async.cli._ending import Exit, UsageError, carried_out
     from ongage_async.emulator.__main__ import serve_forever
 
-    serve_forever(
-        host, port, calls=calls, parallel=parallel, per_s=per_s, window=window, rows_per_s=rows_per_s, as_json=json
-    )
-    return 0
+    options: dict[str, Any] = {"calls": calls, "parallel": parallel, "per_s": per_s, "window": window}
+
+    def serve() -> int:
+        try:
+            serve_forever(host, port, **options, rows_per_s=rows_per_s, as_json=json)
+        except OSError as error:
+            why = (error.strerror or "it cannot be used").lower()
+            raise UsageError(f"{host}:{port}: {why}. Name another --port, or none for a free one") from None
+        return Exit.OK
+
+    return carried_out(serve)
 
 
-@app.command
+@app.command(group=LOADS)
 def s3_policy(
     *,
     bucket: str,
@@ -114,7 +165,7 @@ def s3_policy(
     prefix: str = "",
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws",
 ) -> int:
-    """Print the policy of a bucket from which only given networks fetch staged files: ``--cidr 203.0.113.0/24``.
+    """Print the policy of a bucket from which only given networks fetch staged files: `--cidr 203.0.113.0/24`.
 
     Parameters
     ----------

@@ -10,9 +10,9 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-import anyio
-
-from ongage_async import ConfigurationError, OngageClient, OngageError
+from ongage_async.cli._account import Account
+from ongage_async.cli._ending import Exit, carried_out
+from ongage_async.errors import ConfigurationError
 from ongage_async.fields import DATE_FORMATS, ListContact
 from ongage_async.models import FieldType, ListField
 
@@ -25,21 +25,17 @@ _TAKEN = {"Any", "attrs", "dt", "fields", "float", "self", "str", *vars(ListCont
 """Names that a field's attribute would hide from its class, and the one that attrs needs."""
 
 
-def run_codegen(list_id: int | None, class_name: str) -> int:
+def run_codegen(account: Account, class_name: str) -> int:
     """Write the class to standard output; return the exit code."""
-    try:
-        found = anyio.run(_fetch, list_id)
-        source = source_of(found, class_name=class_name, list_id=list_id)
-    except OngageError as error:
-        sys.stderr.write(f"ongage codegen: {error}\n")
-        return 2 if isinstance(error, ConfigurationError) else 1
-    sys.stdout.buffer.write(source.encode())  # Python reads its sources as UTF-8, whatever the terminal speaks
-    return 0
 
+    async def work() -> int:
+        async with account.opened() as ongage:
+            found = [own async for own in ongage.list_fields.each()]
+        source = source_of(found, class_name=class_name, list_id=account.list_id)
+        sys.stdout.buffer.write(source.encode())  # Python reads its sources as UTF-8, whatever the terminal speaks
+        return Exit.OK
 
-async def _fetch(list_id: int | None) -> list[ListField]:
-    async with OngageClient.from_env() as ongage:
-        return [own async for own in ongage.list_fields.each(list_id=list_id)]
+    return carried_out(work, debug=account.debug)
 
 
 # --- the text ---------------------------------------------------------------------------------------------------------

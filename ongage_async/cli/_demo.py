@@ -145,6 +145,7 @@ def _as(facts: dict[str, Any]) -> dict[str, str]:
         "ONGAGE_PASSWORD": facts["password"],
         "ONGAGE_ACCOUNT_CODE": facts["account_code"],
         "ONGAGE_BASE_URL": facts["url"],
+        "ONGAGE_CONFIG": os.devnull,  # no profile of the user's has a say here
     }
     return {name: value for name, value in os.environ.items() if not name.startswith("ONGAGE_")} | mine
 

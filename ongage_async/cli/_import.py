@@ -1,33 +1,24 @@
 """``ongage import``: load files, see what that will be like, go on after a stop, look at imports.
 
-Reports go to standard output, as text or as JSON; progress and errors to standard error. Exit codes: 0 every row is
-accounted for; 1 an import failed, or the counts do not add up; 2 the command, a setting, the source or the journal is
-wrong; 3 it was stopped by trouble on the way, and the same command goes on; 130 interrupted, likewise.
+Reports go to standard output, as text or as JSON; progress and errors to standard error. Exit codes are those of
+`_ending.py`: 4 and 5 mean that it was stopped by trouble on the way, and that the same command goes on.
 """
 
-import json
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import anyio
 from attrs import frozen
 
-from ongage_async import (
-    BulkError,
-    ConfigurationError,
-    ImportFailedError,
-    InvalidInputError,
-    OngageClient,
-    OngageError,
-    StagingError,
-)
 from ongage_async.bulk import FileDrop, ImportReport, Packing, SqliteJournal, Stage, open_stage
 from ongage_async.bulk.load._journal import Standing
+from ongage_async.cli import _output
+from ongage_async.cli._account import Account, Look
+from ongage_async.cli._ending import Exit, UsageError, carried_out, complain
 from ongage_async.cli._progress import shown
+from ongage_async.errors import ConfigurationError, ImportFailedError
 
 __all__ = [
     "Place",
@@ -35,7 +26,6 @@ __all__ = [
     "abandon",
     "list_imports",
     "plan",
-    "refuse",
     "resume",
     "run",
     "status",
@@ -61,9 +51,18 @@ class Place:
     listen: str | None = None
     allow: Sequence[str] = ()
 
+    @property
+    def _is_unpublished(self) -> bool:
+        return self.stage is not None and self.public_url is None and "://" not in self.stage
+
     @asynccontextmanager
     async def opened(self, base_url: str) -> AsyncGenerator[Stage]:
         """Have the stage while the block runs."""
+        if self._is_unpublished:
+            raise ConfigurationError(
+                f"{self.stage} is a directory: say with --public-url under which address a web server publishes it, or "
+                "serve the files from here with --listen"
+            )
         if self.stage is not None:
             yield open_stage(self.stage, public_url=self.public_url)
             return
@@ -74,7 +73,7 @@ class Place:
             )
         host, _, port = (self.listen or "127.0.0.1:0").rpartition(":")
         if not port.isdigit():
-            raise ConfigurationError("--listen takes host:port, for instance 0.0.0.0:8080")
+            raise UsageError("--listen takes host:port, for instance 0.0.0.0:8080")
         async with FileDrop.serve(host or "127.0.0.1", int(port), self.public_url, allow=self.allow or None) as drop:
             yield drop
 
@@ -84,7 +83,6 @@ class Wishes:
     """Say what is loaded, as the arguments of `imports.run`."""
 
     files: Sequence[Path]
-    list_id: int | None
     journal: Path | None
     options: dict[str, Any]
     part_rows: int | None = None
@@ -106,59 +104,75 @@ class Wishes:
         return self.journal or SqliteJournal.beside(self.files[0]).path
 
 
-def run(wishes: Wishes, place: Place, *, as_json: bool) -> int:
-    """Load files, or go on with it."""
+@asynccontextmanager
+async def _stage(place: Callable[[], Place], base_url: str, *, by_calls: bool) -> AsyncGenerator[Stage | None]:
+    """Have the stage while the block runs; a load by calls needs none."""
+    if by_calls:
+        yield None
+        return
+    async with place().opened(base_url) as stage:
+        yield stage
+
+
+def _goes_by_calls(standing: Standing) -> bool:
+    return (standing.plan or {}).get("road") == "calls"
+
+
+def run(wishes: Wishes, place: Callable[[], Place], account: Account) -> int:
+    """Load files, or go on with it; `place` is asked when it is needed."""
 
     async def work() -> int:
-        async with OngageClient.from_env() as ongage, place.opened(ongage.base_url) as stage:
-            with shown(quiet=as_json) as listener:
+        by_calls = wishes.options.get("road") == "calls"
+        async with account.opened() as ongage, _stage(place, ongage.base_url, by_calls=by_calls) as stage:
+            with shown(quiet=account.json) as listener:
                 report = await ongage.imports.run(
                     wishes.source,
                     stage=stage,
-                    list_id=wishes.list_id,
                     journal=wishes.place,
                     packing=wishes.packing,
                     progress=listener,
                     **wishes.options,
                 )
         if report.calls == 0:
-            again = f"ongage import abandon {wishes.place}"
-            sys.stderr.write(f"This load had ended before: nothing was sent. To load it once more, first: {again}\n")
-        return _tell_report(report, as_json=as_json)
+            complain(
+                "this load had ended before: nothing was sent, and this is its report. To load the file once more, "
+                f"first:\n  ongage import abandon {wishes.place}",
+                Exit.OK,
+            )
+        return _tell_report(report, account)
 
-    return _carried_out(work, goes_on=wishes.place, as_json=as_json)
+    return _loaded(work, wishes.place, account)
 
 
-def plan(wishes: Wishes, *, as_json: bool) -> int:
+def plan(wishes: Wishes, account: Account) -> int:
     """Say what loading will be like, and load nothing."""
-    only_of_a_run = ("overwrite", "ignore_empty", "side_file")
-    options = {name: value for name, value in wishes.options.items() if name not in only_of_a_run}
 
     async def work() -> int:
-        async with OngageClient.from_env() as ongage:
-            with shown(quiet=as_json) as listener:
+        async with account.opened() as ongage:
+            with shown(quiet=account.json) as listener:
                 made = await ongage.imports.plan(
-                    wishes.source, list_id=wishes.list_id, packing=wishes.packing, progress=listener, **options
+                    wishes.source, packing=wishes.packing, progress=listener, **wishes.options
                 )
-        _print(made.as_json() if as_json else made.as_text())
-        return 0
+        _output.say(made.as_json() if account.json else made.as_text())
+        return Exit.OK
 
-    return _carried_out(work, as_json=as_json)
+    return carried_out(work, debug=account.debug)
 
 
-def resume(journal: Path, place: Place, *, as_json: bool) -> int:
+def resume(journal: Path, place: Callable[[], Place], account: Account) -> int:
     """Go on with a load from its journal."""
 
     async def work() -> int:
-        async with OngageClient.from_env() as ongage, place.opened(ongage.base_url) as stage:
-            with shown(quiet=as_json) as listener:
+        by_calls = _goes_by_calls(Standing.of(await SqliteJournal(journal).lines()))
+        async with account.opened() as ongage, _stage(place, ongage.base_url, by_calls=by_calls) as stage:
+            with shown(quiet=account.json) as listener:
                 report = await ongage.imports.resume(journal, stage=stage, progress=listener)
-        return _tell_report(report, as_json=as_json)
+        return _tell_report(report, account)
 
-    return _carried_out(work, goes_on=journal, as_json=as_json)
+    return _loaded(work, journal, account)
 
 
-def status(place: Path, *, as_json: bool) -> int:
+def status(place: Path, look: Look) -> int:
     """Say how far a load is; asks nobody but its journal."""
     journal = SqliteJournal(place)
 
@@ -166,10 +180,10 @@ def status(place: Path, *, as_json: bool) -> int:
         if not journal.exists:
             raise ConfigurationError(f"there is no journal {journal.path}")
         facts = await status_of(journal)
-        _print(json.dumps(facts, indent=2) if as_json else status_text(facts))
-        return 0
+        _output.document(facts) if look.json else _output.say(status_text(facts))
+        return Exit.OK
 
-    return _carried_out(work, as_json=as_json)
+    return carried_out(work, debug=look.debug)
 
 
 async def status_of(journal: SqliteJournal) -> dict[str, Any]:
@@ -191,7 +205,7 @@ async def status_of(journal: SqliteJournal) -> dict[str, Any]:
     }
 
 
-def abandon(place: Path, *, as_json: bool) -> int:
+def abandon(place: Path, look: Look) -> int:
     """Give a load up: remove its journal and the parts that were not sent."""
     journal = SqliteJournal(place)
 
@@ -199,96 +213,84 @@ def abandon(place: Path, *, as_json: bool) -> int:
         if not journal.exists:
             raise ConfigurationError(f"there is no journal {journal.path}")
         standing = Standing.of(await journal.lines())
-        parts = standing.parts.values()
+        parts = [] if _goes_by_calls(standing) else list(standing.parts.values())
         under_way = [part.import_id for part in parts if part.step in ("submitting", "created")]
         staged = [part.name for part in parts if part.may_be_staged]
         await journal.delete()
-        if as_json:
-            _print(json.dumps({"abandoned": True, "imports_under_way": under_way, "may_be_staged": staged}))
-            return 0
-        _print("The journal is removed.")
+        if look.json:
+            _output.document({"abandoned": True, "imports_under_way": under_way, "may_be_staged": staged})
+            return Exit.OK
+        _output.say("The journal is removed.")
         if under_way:
-            _print(f"{len(under_way)} imports may go on at Ongage's: there is no call that stops one.")
+            _output.say(f"{len(under_way)} imports may go on at Ongage's: there is no call that stops one.")
         if staged:
-            _print("These files may still lie on the stage, remove them there:" + "".join(f"\n  {n}" for n in staged))
-        return 0
+            names = "".join(f"\n  {name}" for name in staged)
+            _output.say(f"These files may still lie on the stage, remove them there:{names}")
+        return Exit.OK
 
-    return _carried_out(work, as_json=as_json)
+    return carried_out(work, debug=look.debug)
 
 
-def list_imports(list_id: int | None, limit: int, *, as_json: bool) -> int:
+def list_imports(limit: int, account: Account) -> int:
     """Show the latest imports of a list."""
 
     async def work() -> int:
-        async with OngageClient.from_env() as ongage:
-            found = list(await ongage.imports.page(limit=limit, list_id=list_id))
+        async with account.opened() as ongage:
+            found = list(await ongage.imports.page(limit=limit))
         rows = [_import_facts(each) for each in found[:limit]]
-        _print(json.dumps(rows, indent=2) if as_json else "\n".join(_import_line(row) for row in rows) or "No imports.")
-        return 0
+        if account.json:
+            _output.document(rows)
+        else:
+            head = ("#import", "status", "progress", "#total", "#success", "#failed", "#duplicate")
+            _output.table(head, [_import_cells(row) for row in rows], empty="No imports.")
+        return Exit.OK
 
-    return _carried_out(work, as_json=as_json)
+    return carried_out(work, debug=account.debug)
 
 
-def watch(import_id: int, list_id: int | None, *, as_json: bool) -> int:
+def watch(import_id: int, account: Account) -> int:
     """Follow an import to its end, a line for each change."""
 
     async def work() -> int:
         last: Any = None
-        async with OngageClient.from_env() as ongage:
-            async for last in ongage.imports.watch(import_id, list_id=list_id):
+        async with account.opened() as ongage:
+            async for last in ongage.imports.watch(import_id):
                 facts = _import_facts(last)
-                _print(json.dumps(facts) if as_json else _import_line(facts))
-        return 1 if last is None or last.is_failed else 0
+                _output.line(facts) if account.json else _output.say(_import_line(facts))
+        return Exit.FAILED if last is None or last.is_failed else Exit.OK
 
-    return _carried_out(work, as_json=as_json)
+    def goes_on() -> str:
+        return f"The import goes on at Ongage's; follow it again with:\n  ongage import watch {import_id}"
 
-
-def refuse(words: str) -> int:
-    """Say what is wrong with the command; return the exit code."""
-    return _complain(words, 2)
+    return carried_out(work, debug=account.debug, goes_on=goes_on)
 
 
 # -- telling ----------------------------------------------------------------------------------------------------------
 
 
-def _carried_out(work: Callable[[], Awaitable[int]], *, goes_on: Path | None = None, as_json: bool) -> int:
-    """Do the work and return the exit code; what went wrong is told on standard error."""
-    try:
-        return anyio.run(work)
-    except ImportFailedError as error:
-        if isinstance(error.report, ImportReport):
-            _tell_report(error.report, as_json=as_json)
-        return _complain(str(error), 1)
-    except KeyboardInterrupt:
-        return _complain("Interrupted." + _how_to_go_on(goes_on), 130)
-    except OngageError as error:
-        is_ours = isinstance(error, (BulkError, ConfigurationError, InvalidInputError))
-        code = 2 if is_ours and not isinstance(error, StagingError) else 3 if goes_on else 1
-        notes = "\n".join(getattr(error, "__notes__", ()))
-        return _complain(
-            f"{type(error).__name__}: {error}\n{notes}".rstrip() + (_how_to_go_on(goes_on) if code == 3 else ""), code
-        )
+def _loaded(work: Callable[[], Awaitable[int]], journal: Path, account: Account) -> int:
+    """Carry a load out; one whose import failed tells its report as well."""
+
+    async def told() -> int:
+        try:
+            return await work()
+        except ImportFailedError as error:
+            if isinstance(error.report, ImportReport):
+                _tell_report(error.report, account)
+            raise
+
+    return carried_out(told, debug=account.debug, goes_on=lambda: _how_to_go_on(journal))
 
 
-def _how_to_go_on(journal: Path | None) -> str:
-    if journal is None or not SqliteJournal(journal).exists:
+def _how_to_go_on(journal: Path) -> str:
+    if not SqliteJournal(journal).exists:
         return ""
-    return f"\nNothing is lost: run the same command again, or: ongage import resume {journal}"
+    return f"Nothing is lost: run the same command again, or:\n  ongage import resume {journal}"
 
 
-def _complain(words: str, code: int) -> int:
-    sys.stderr.write(f"{words}\n")
-    return code
-
-
-def _print(words: str) -> None:
-    sys.stdout.write(f"{words}\n")
-    sys.stdout.flush()
-
-
-def _tell_report(report: ImportReport, *, as_json: bool) -> int:
-    _print(report.as_json() if as_json else report.as_text())
-    return 0 if report.adds_up else 1
+def _tell_report(report: ImportReport, account: Account) -> int:
+    _output.say(report.as_json() if account.json else report.as_text())
+    return Exit.OK if report.adds_up else Exit.FAILED
 
 
 def status_text(facts: dict[str, Any]) -> str:
@@ -296,7 +298,8 @@ def status_text(facts: dict[str, Any]) -> str:
     word = "running" if facts["is_running"] else "finished" if facts["is_finished"] else "stopped"
     if not facts["is_planned"]:
         return f"{word}: the rows are not checked yet, nothing was sent"
-    lines = [f"{word}: {len(facts['parts'])} parts"]
+    number = len(facts["parts"])
+    lines = [f"{word}: {number} part{'s' if number != 1 else ''}"]
     for part in facts["parts"]:
         of = f", import {part['import_id']}" if part["import_id"] else ""
         lines.append(f"  part {part['number']}: {part['step']}{of}{', failed' if part['has_failed'] else ''}")
@@ -312,3 +315,13 @@ def _import_facts(snapshot: Any) -> dict[str, Any]:
 def _import_line(facts: dict[str, Any]) -> str:
     counts = ", ".join(f"{name} {facts[name]:,}" for name in ("total", "success", "failed") if facts[name] is not None)
     return f"import {facts['id']}: {facts['status_desc'] or 'status'} ({facts['status']}) · {counts}"
+
+
+def _import_cells(facts: dict[str, Any]) -> list[Any]:
+    percent = facts["progress_pct"]
+    return [
+        str(facts["id"]),
+        f"{facts['status_desc'] or ''} ({facts['status']})".strip(),
+        None if percent is None else f"{percent:.0f} %",
+        *(facts[name] for name in ("total", "success", "failed", "duplicate")),
+    ]

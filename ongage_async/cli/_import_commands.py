@@ -3,48 +3,121 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import App, Parameter, validators
+from attrs import frozen
+from cyclopts import App, Group, Parameter, validators
+
+from ongage_async.cli import _import
+from ongage_async.cli._account import AS_SET, PLAINLY, Account, Look
+from ongage_async.cli._contacts import mapping_of
+from ongage_async.cli._ending import Exit, UsageError, complain
 
 __all__ = ["app"]
 
-app = App(
-    name="import",
-    help="Load files into a list; go on after a stop. Credentials come from ONGAGE_* variables.",
-)
+app = App(name="import", help="Load files into a list; go on after a stop; watch imports.")
+
+ROWS = Group("Rows", sort_key=60)
+STAGE = Group("Where Ongage fetches the files", sort_key=70)
 
 AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 File = Annotated[Path, Parameter(validator=validators.Path(exists=True, dir_okay=False))]
 Journal = Annotated[Path, Parameter(validator=validators.Path(exists=True, file_okay=False))]
-ListId = Annotated[int | None, Parameter(name="--list", env_var="ONGAGE_LIST_ID")]
-StageUrl = Annotated[str | None, Parameter(name="--stage", env_var="ONGAGE_STAGE")]
-PublicUrl = Annotated[str | None, Parameter(name="--public-url", env_var="ONGAGE_PUBLIC_URL")]
-Allow = Annotated[list[str] | None, Parameter(name="--allow", negative="")]
-Action = Literal["add", "remove", "unsubscribe", "resubscribe", "bounce", "complaint"]
+
+
+@Parameter(name="*", group=ROWS)
+@frozen(kw_only=True)
+class Rows:
+    """How rows are read and checked."""
+
+    map: Annotated[
+        list[str] | None,
+        Parameter(
+            negative="",
+            help='A column that is named otherwise than its field: "E-Mail=email"; "Notes=" leaves one out. Repeat it '
+            "for each.",
+        ),
+    ] = None
+    action: Annotated[
+        Literal["add", "remove", "unsubscribe", "resubscribe", "bounce", "complaint"],
+        Parameter(help="What to do with each address."),
+    ] = "add"
+    dedupe: Annotated[bool, Parameter(help="Send the first good row of each address only.")] = True
+    unknown_columns: Annotated[
+        Literal["drop", "refuse"], Parameter(help="Drop columns that the list lacks, or refuse the file.")
+    ] = "drop"
+    encoding: Annotated[str | None, Parameter(help="Encoding of the files; found out if left out.")] = None
+    delimiter: Annotated[str | None, Parameter(help="Delimiter of the files; found out if left out.")] = None
+    neutralise_formulas: Annotated[
+        bool, Parameter(help="Put an apostrophe before text that a spreadsheet would take for a formula.")
+    ] = False
+    part_rows: Annotated[
+        int | None,
+        Parameter(validator=validators.Number(gte=1), help="Most rows of a part; as suits the list if left out."),
+    ] = None
+    zip: Annotated[bool, Parameter(help="Send each part as a ZIP archive.")] = False
+
+    def options(self) -> dict[str, Any]:
+        """Return them as arguments of `imports.plan` and `imports.run`."""
+        return {
+            "mapping": mapping_of(self.map or []) or None,
+            "import_action": self.action,
+            "dedupe": self.dedupe,
+            "unknown_columns": self.unknown_columns,
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "neutralise_formulas": self.neutralise_formulas,
+        }
+
+
+@Parameter(name="*", group=STAGE)
+@frozen(kw_only=True)
+class Fetched:
+    """Where the vendor fetches the files."""
+
+    stage: Annotated[
+        str | None,
+        Parameter(
+            help="s3://bucket/prefix, gs://, az://, or a directory that a web server publishes; or ONGAGE_STAGE."
+        ),
+    ] = None
+    public_url: Annotated[
+        str | None,
+        Parameter(help="The address of that directory, or of what --listen serves; or ONGAGE_PUBLIC_URL."),
+    ] = None
+    listen: Annotated[
+        str | None, Parameter(help="Serve the files from here, as host:port; behind a proxy that speaks https.")
+    ] = None
+    allow: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="A network whose clients may fetch what --listen serves; repeat it for each."),
+    ] = None
+
+    def place(self, account: Account) -> _import.Place:
+        """Return it with what the environment and the profile say."""
+        held = account.variables()
+        return _import.Place(
+            stage=self.stage or held.get("ONGAGE_STAGE"),
+            public_url=self.public_url or held.get("ONGAGE_PUBLIC_URL"),
+            listen=self.listen,
+            allow=self.allow or (),
+        )
+
+
+AS_FOUND = Rows()
+ANYWHERE = Fetched()
 
 
 @app.command
 def run(
     *files: File,
-    list_id: ListId = None,
-    stage: StageUrl = None,
-    public_url: PublicUrl = None,
-    listen: str | None = None,
-    allow: Allow = None,
-    dry_run: bool = False,
-    map: Annotated[list[str] | None, Parameter(negative="")] = None,  # noqa: A002 - the option's name
-    action: Action = "add",
+    rows: Rows = AS_FOUND,
     overwrite: bool = True,
     ignore_empty: bool = False,
-    dedupe: bool = True,
-    unknown_columns: Literal["drop", "refuse"] = "drop",
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    part_rows: AtLeastOne | None = None,
-    zip: bool = False,  # noqa: A002 - the option's name
-    neutralise_formulas: bool = False,
     side_file: Path | None = None,
     journal: Path | None = None,
-    json: bool = False,
+    road: Literal["auto", "import", "calls"] = "import",
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    fetched: Fetched = ANYWHERE,
+    account: Account = AS_SET,
 ) -> int:
     """Load files: checked, staged, imported, followed, accounted for. Given again after a stop, it goes on.
 
@@ -52,179 +125,107 @@ def run(
     ----------
     files:
         CSV, TSV or TXT files, also packed as gzip or ZIP.
-    list_id:
-        The list; the account's default if left out.
-    stage:
-        Where Ongage fetches the files: s3://bucket/prefix, gs://, az://, or a directory that a web server publishes.
-    public_url:
-        The address of that directory, or of what --listen serves.
-    listen:
-        Serve the files from here, as host:port; behind a proxy that speaks https.
-    allow:
-        A network whose clients may fetch what --listen serves; repeat it for each.
-    dry_run:
-        Say what it will be like, and load nothing.
-    map:
-        A column that is named otherwise than its field: "E-Mail=email"; "Notes=" leaves one out. Repeat it for each.
-    action:
-        What to do with each address.
     overwrite:
         Change contacts that exist.
     ignore_empty:
         Let empty cells change nothing.
-    dedupe:
-        Send the first good row of each address only.
-    unknown_columns:
-        Drop columns that the list lacks, or refuse the file.
-    encoding:
-        Encoding of the files; found out if left out.
-    delimiter:
-        Delimiter of the files; found out if left out.
-    part_rows:
-        Most rows of a part; as suits the list if left out.
-    zip:
-        Send each part as a ZIP archive.
-    neutralise_formulas:
-        Put an apostrophe before text that a spreadsheet would take for a formula.
     side_file:
         Where rejected rows go; beside the file if left out.
     journal:
         Where the steps are recorded; FILE.ongage-journal if left out.
-    json:
-        Print the report, or the plan, as JSON, and no progress.
+    road:
+        By imports; by calls of up to 100 contacts, which need no place to be fetched from; or as the plan advises.
+    dry_run:
+        Say what it will be like, and load nothing; as `ongage import plan`.
     """
-    from ongage_async.cli import _import
-
-    if not files:
-        return _import.refuse("name a file")
-    if (mapping := _mapping(map or [])) is None:
-        return _import.refuse('--map takes "column=field"')
-    options: dict[str, Any] = {
-        "mapping": mapping or None,
-        "import_action": action,
-        "overwrite": overwrite,
-        "ignore_empty": ignore_empty,
-        "dedupe": dedupe,
-        "unknown_columns": unknown_columns,
-        "encoding": encoding,
-        "delimiter": delimiter,
-        "neutralise_formulas": neutralise_formulas,
-        "side_file": side_file,
-    }
-    wishes = _import.Wishes(
-        files=files, list_id=list_id, journal=journal, options=options, part_rows=part_rows, zip=zip
-    )
     if dry_run:
-        return _import.plan(wishes, as_json=json)
-    place = _import.Place(stage=stage, public_url=public_url, listen=listen, allow=allow or ())
-    return _import.run(wishes, place, as_json=json)
+        return plan(*files, rows=rows, account=account)
+    more = {"overwrite": overwrite, "ignore_empty": ignore_empty, "side_file": side_file, "road": road}
+    try:
+        wishes = _wishes(files, rows, journal, more)
+    except UsageError as error:
+        return complain(str(error), Exit.USAGE)
+    return _import.run(wishes, lambda: fetched.place(account), account)
 
 
 @app.command
-def resume(
-    journal: Journal,
-    /,
-    *,
-    stage: StageUrl = None,
-    public_url: PublicUrl = None,
-    listen: str | None = None,
-    allow: Allow = None,
-    json: bool = False,
-) -> int:
+def plan(*files: File, rows: Rows = AS_FOUND, account: Account = AS_SET) -> int:
+    """Say what loading files will be like: rows, parts, calls, time. Loads nothing.
+
+    Parameters
+    ----------
+    files:
+        As for run.
+    """
+    try:
+        wishes = _wishes(files, rows, None, {})
+    except UsageError as error:
+        return complain(str(error), Exit.USAGE)
+    return _import.plan(wishes, account)
+
+
+def _wishes(files: tuple[Path, ...], rows: Rows, journal: Path | None, more: dict[str, Any]) -> _import.Wishes:
+    if not files:
+        raise UsageError("name a file")
+    options = rows.options() | more
+    return _import.Wishes(files=files, journal=journal, options=options, part_rows=rows.part_rows, zip=rows.zip)
+
+
+@app.command
+def resume(journal: Journal, /, *, fetched: Fetched = ANYWHERE, account: Account = AS_SET) -> int:
     """Go on with a load from its journal alone.
 
     Parameters
     ----------
     journal:
         The journal's directory.
-    stage:
-        As for run.
-    public_url:
-        As for run.
-    listen:
-        As for run.
-    allow:
-        As for run.
-    json:
-        Print the report as JSON, and no progress.
     """
-    from ongage_async.cli import _import
-
-    place = _import.Place(stage=stage, public_url=public_url, listen=listen, allow=allow or ())
-    return _import.resume(journal, place, as_json=json)
+    return _import.resume(journal, lambda: fetched.place(account), account)
 
 
 @app.command
-def status(journal: Journal, /, *, json: bool = False) -> int:
+def status(journal: Journal, /, *, look: Look = PLAINLY) -> int:
     """Say how far a load is; asks its journal alone.
 
     Parameters
     ----------
     journal:
         The journal's directory.
-    json:
-        Print it as JSON.
     """
-    from ongage_async.cli import _import
-
-    return _import.status(journal, as_json=json)
+    return _import.status(journal, look)
 
 
 @app.command
-def abandon(journal: Journal, /, *, json: bool = False) -> int:
+def abandon(journal: Journal, /, *, look: Look = PLAINLY) -> int:
     """Give a load up: remove its journal and what was not sent. Imports that were created go on at Ongage's.
 
     Parameters
     ----------
     journal:
         The journal's directory.
-    json:
-        Say what was done as JSON.
     """
-    from ongage_async.cli import _import
-
-    return _import.abandon(journal, as_json=json)
+    return _import.abandon(journal, look)
 
 
 @app.command(name="list")
-def list_imports(*, list_id: ListId = None, limit: AtLeastOne = 20, json: bool = False) -> int:
+def list_imports(*, limit: AtLeastOne = 20, account: Account = AS_SET) -> int:
     """Show the latest imports of a list.
 
     Parameters
     ----------
-    list_id:
-        The list; the account's default if left out.
     limit:
         How many at most.
-    json:
-        Print them as JSON.
     """
-    from ongage_async.cli import _import
-
-    return _import.list_imports(list_id, limit, as_json=json)
+    return _import.list_imports(limit, account)
 
 
 @app.command
-def watch(import_id: int, /, *, list_id: ListId = None, json: bool = False) -> int:
+def watch(import_id: int, /, *, account: Account = AS_SET) -> int:
     """Follow an import to its end, a line for each change; exit code 1 if it failed.
 
     Parameters
     ----------
     import_id:
         The import.
-    list_id:
-        Its list; the account's default if left out.
-    json:
-        Print each line as JSON.
     """
-    from ongage_async.cli import _import
-
-    return _import.watch(import_id, list_id, as_json=json)
-
-
-def _mapping(pairs: list[str]) -> dict[str, str | None] | None:
-    """Return column → field of ``column=field``; None if one is not so."""
-    if any("=" not in pair for pair in pairs):
-        return None
-    parts = (pair.rpartition("=") for pair in pairs)
-    return {column: field or None for column, _, field in parts}
+    return _import.watch(import_id, account)

@@ -1,9 +1,10 @@
 """``ongage s3-policy``: print the policy of a bucket that holds staged files."""
 
-import sys
 from collections.abc import Sequence
 
 from ongage_async.bulk.stages._policy import bucket_policy, policy_text
+from ongage_async.cli import _output
+from ongage_async.cli._ending import Exit, complain
 from ongage_async.errors import ConfigurationError
 
 __all__ = ["run_policy"]
@@ -14,7 +15,6 @@ def run_policy(bucket: str, cidrs: Sequence[str], *, prefix: str, partition: str
     try:
         policy = bucket_policy(bucket, cidrs, prefix=prefix, partition=partition)
     except ConfigurationError as error:
-        sys.stderr.write(f"ongage s3-policy: {error}\n")
-        return 2
-    sys.stdout.write(f"{policy_text(policy)}\n")
-    return 0
+        return complain(str(error), Exit.USAGE)
+    _output.say(policy_text(policy))
+    return Exit.OK

@@ -5,6 +5,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Literal
@@ -26,7 +27,7 @@ def serve_forever(
     rows_per_s: float | None = None,
     as_json: bool = False,
 ) -> None:
-    """Serve until Ctrl-C, after one line on standard output that says where and for whom.
+    """Serve until Ctrl-C, after saying on standard output where and for whom, as variables to set.
 
     Args:
         host: Address to listen on.
@@ -36,7 +37,7 @@ def serve_forever(
         per_s: Length of the window.
         window: Kind of the window.
         rows_per_s: Speed of imports; None for as fast as possible.
-        as_json: Whether the line is JSON.
+        as_json: Whether it is said as one line of JSON.
     """
     emulator = Emulator(
         host=host, port=port, calls=calls or None, parallel=parallel or None, per_s=per_s, rows_per_s=rows_per_s,
@@ -44,13 +45,13 @@ def serve_forever(
     )  # fmt: skip
 
     def announce(url: str) -> None:
-        sys.stdout.write(f"{_line(emulator, url, as_json=as_json)}\n")
+        sys.stdout.write(f"{_told(emulator, url, as_json=as_json)}\n")
         sys.stdout.flush()
 
     emulator.serve_forever(announce)
 
 
-def _line(emulator: Emulator, url: str, *, as_json: bool) -> str:
+def _told(emulator: Emulator, url: str, *, as_json: bool) -> str:
     known = emulator.credentials
     facts = {
         "url": url,
@@ -62,7 +63,21 @@ def _line(emulator: Emulator, url: str, *, as_json: bool) -> str:
     }
     if as_json:
         return json.dumps(facts)
-    return "Ongage emulator · " + " · ".join(f"{name}={value}" for name, value in facts.items()) + " · Ctrl-C ends it"
+    variables = {
+        "ONGAGE_BASE_URL": url,
+        "ONGAGE_USERNAME": known.username,
+        "ONGAGE_PASSWORD": known.password,
+        "ONGAGE_ACCOUNT_CODE": known.account_code,
+    }
+    return "\n".join(
+        (
+            f"An emulated Ongage account serves at {url} until Ctrl-C. To use it, in another terminal:",
+            "",
+            *(f"  export {name}={shlex.quote(value)}" for name, value in variables.items()),
+            "",
+            f"API key {emulator.api_key} · default list {emulator.default_list_id} · nothing of it is kept",
+        )
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -67,10 +67,13 @@ async def _serve(app: ASGIApp, listener: socket.socket, stop: asyncio.Event, sta
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     await server.startup(sockets=[listener])
-    await server.on_tick(0)  # makes the Date header, once
+    await server.on_tick(0)  # makes the Date header
     started()
     try:
-        await stop.wait()
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 1.0)
+            await server.on_tick(0)  # keeps the Date header true
     finally:
         closing = True
         await _close(server)

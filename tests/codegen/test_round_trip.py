@@ -129,12 +129,12 @@ def test_the_command_writes_what_the_list_of_the_account_has(emulator: Emulator,
 def test_a_failure_is_one_sentence_and_an_exit_code(emulator: Emulator):
     ended = codegen(environment(emulator), "--list", "999999")
     assert (ended.returncode, ended.stdout) == (1, b"")
-    assert ended.stderr.startswith(b"ongage codegen: list_fields.page: ")
+    assert ended.stderr.startswith(b"ongage: list_fields.page: ")
     assert ended.stderr.count(b"\n") == 1
     unset = codegen(environment(emulator, ONGAGE_USERNAME=""))
-    assert (unset.returncode, unset.stdout) == (2, b"")
+    assert (unset.returncode, unset.stdout) == (3, b"")
     assert b"ONGAGE_USERNAME" in unset.stderr
-    assert codegen(environment(emulator), "--class", "my contact").returncode == 2
+    assert codegen(environment(emulator), "--class", "my contact").returncode == 3
 
 
 def test_the_command_shows_its_options():
