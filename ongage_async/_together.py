@@ -8,6 +8,7 @@ Used by `resources/imports.py`; how long to wait between two looks is `_jobs.py`
 
 import math
 from collections.abc import Awaitable, Callable, Hashable, Mapping
+from itertools import islice
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
@@ -41,6 +42,7 @@ class _Round(Generic[T]):
         found: Jobs by id; None when it failed.
         error: Why.
         at_s: When it had ended.
+        is_useful: Whether it showed more than one job that is watched; None until somebody has looked.
     """
 
     over: anyio.Event = field(factory=anyio.Event)
@@ -49,6 +51,7 @@ class _Round(Generic[T]):
     found: Mapping[int, T] | None = None
     error: Exception | None = None
     at_s: float = 0.0
+    is_useful: bool | None = None
 
     def is_fresh(self, now_s: float, interval_s: float) -> bool:
         """Whether somebody who looks so often may take what it brought, or may wait for it."""
@@ -83,6 +86,7 @@ class Group(Generic[T]):
 
     _present: dict[Hashable, tuple[int, float]] = field(factory=dict)
     _round: _Round[T] | None = None
+    _sweep_at_s: float = -math.inf
     _apart_until_s: float = -math.inf
     _yard: Yard = field(factory=Yard)
 
@@ -116,6 +120,9 @@ class Group(Generic[T]):
 
     def _note(self, who: Hashable, job_id: int, now_s: float, interval_s: float) -> None:
         self._present[who] = (job_id, now_s + PRESENT * interval_s)
+        if now_s < self._sweep_at_s:
+            return
+        self._sweep_at_s = now_s + interval_s  # once for all who look meanwhile, however many they are
         for each in [each for each, (_, until_s) in self._present.items() if until_s < now_s]:
             del self._present[each]
 
@@ -124,17 +131,20 @@ class Group(Generic[T]):
         seen = self._round
         if seen is None or not seen.is_fresh(now_s, interval_s):
             seen = self._round = _Round()
-            self._yard.start(seen.make, page, len(self._present))
+            self._yard.start(seen.make, page, len({job_id for job_id, _ in self._present.values()}))
         if not seen.over.is_set():
             await seen.wait()
             if seen.error is not None and not _is_about_the_page(seen.error):
                 raise copied(seen.error)
-            if seen.found is None or not self._is_useful(seen.found):
+            if seen.is_useful is None and not self._is_useful(seen):
                 self._apart_until_s = anyio.current_time() + APART_S
         return seen
 
-    def _is_useful(self, found: Mapping[int, T]) -> bool:
-        return sum(job_id in found for job_id, _ in self._present.values()) > 1
+    def _is_useful(self, seen: _Round[T]) -> bool:
+        found = seen.found or {}
+        shown = (who for who, (job_id, _) in self._present.items() if job_id in found)
+        seen.is_useful = len(list(islice(shown, 2))) == 2
+        return seen.is_useful
 
 
 def _is_about_the_page(error: Exception) -> bool:
