@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 ROWS ?= 100000
 FILE ?=
 
-.PHONY: demo test format lint types contracts tests proof fleet bench clean help
+.PHONY: demo test format lint types contracts tests proof fleet bench docs clean help
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/'
@@ -36,7 +36,7 @@ contracts: $(VENV)/.dev ## who may import whom
 tests: $(VENV)/.dev ## the tests, without the slow proofs
 	$(BIN)/python -m pytest -m "not proof" -n 2 -q
 
-proof: $(VENV)/.dev ## the slow proofs: load, cancellation, kills; then fleets, which need the machine to themselves
+proof: $(VENV)/.bench ## the slow proofs: load, cancellation, kills; then fleets, which need the machine to themselves
 	$(BIN)/python -m pytest -m "proof and not fleet" -n 2 -q
 	$(BIN)/python -m pytest -m "proof and fleet" -q -s -ra
 
@@ -45,6 +45,9 @@ fleet: $(VENV)/.dev ## the proofs of shared budgets in full length: a thousand s
 
 bench: $(VENV)/.bench ## benchmarks; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.dev ## the site of the documentation, into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name one: make PYTHON=/path/to/python3.12 ..."; exit 1; }

@@ -10,7 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bulk, first_call, grants, guarantee, many, memory, quota, scale, sharing, start
+from benchmarks import (
+    bulk,
+    calls,
+    grants,
+    growth,
+    guarantee,
+    many,
+    memory,
+    models,
+    quota,
+    scale,
+    sharing,
+    start,
+    telemetry,
+)
 from benchmarks.page import write_page
 from benchmarks.report import DOCS, RESULTS, save
 
@@ -18,12 +32,15 @@ BENCHMARKS: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "guarantee": guarantee.run,
     "grants": grants.run,
     "sharing": sharing.run,
-    "first_call": first_call.run,
+    "calls": calls.run,
     "scale": scale.run,
     "bulk": bulk.run,
     "memory": memory.run,
     "many": many.run,
     "quota": quota.run,
+    "growth": growth.run,
+    "models": models.run,
+    "telemetry": telemetry.run,
     "start": start.run,
 }
 

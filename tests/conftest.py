@@ -7,7 +7,7 @@ import trio.testing
 
 from ongage_async.emulator.virtual_time import VirtualTimeLoop
 
-pytest_plugins = ["ongage_async.emulator.pytest_plugin"]
+pytest_plugins = ["ongage_async.pytest_plugin"]
 
 
 def _virtual(backend: str) -> tuple[str, dict[str, Any]]:

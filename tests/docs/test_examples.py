@@ -21,7 +21,7 @@ from ongage_async.emulator.ownpage import OwnpageEmulator
 from tests.bulk.s3_server import KEYS, S3Server
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(python[^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
@@ -97,8 +97,9 @@ def test_a_block_of_the_docs_runs_as_it_is_printed(
         asyncio.run(_awaiting(compiled, names))
     else:
         exec(compiled, names)
-    for name in [name for name in names if name.startswith("test_")]:
-        anyio.run(names[name], emulator)
+    for test in [thing for name, thing in names.items() if name.startswith("test_")]:
+        wanted = [request.getfixturevalue(name) for name in inspect.signature(test).parameters]
+        anyio.run(test, *wanted) if inspect.iscoroutinefunction(test) else test(*wanted)
 
 
 async def _awaiting(compiled: Any, names: dict[str, Any]) -> None:

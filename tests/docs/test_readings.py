@@ -20,7 +20,7 @@ every_switch = pytest.mark.parametrize(
     ("cls", "switch"), SWITCHES, ids=[f"{cls.__name__}.{name}" for cls, name in SWITCHES]
 )
 CONTRADICTIONS = range(1, 20)
-"""The numbers of §6.1 of the facts that the project started from."""
+"""The numbers of §6.1 of the book of facts."""
 
 
 def other_values(cls: type, switch: str) -> set[Any]:
