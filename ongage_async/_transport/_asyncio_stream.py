@@ -24,7 +24,7 @@ class AsyncioStream(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._transport: asyncio.Transport
-        self._socket = select.poll()
+        self._socket = select.poll() if hasattr(select, "poll") else None  # Windows has none
         self._pieces: list[bytes] = []
         self._unread_bytes = 0
         self._reader: asyncio.Future[None] | None = None
@@ -74,10 +74,10 @@ class AsyncioStream(asyncio.Protocol):
         self._transport.write(data)
 
     def is_quiet(self) -> bool:
-        """Say that nothing came; the socket is asked too, since the loop may not have looked at it yet."""
-        if self._pieces or self._has_ended:
+        """Say that nothing came and all is sent; the socket is asked too: the loop may not have looked at it yet."""
+        if self._pieces or self._has_ended or self._transport.get_write_buffer_size():
             return False
-        return not self._socket.poll(0)
+        return self._socket is None or not self._socket.poll(0)
 
     async def aclose(self) -> None:
         """Close at once, without TLS's farewell, which some servers never answer."""
@@ -111,7 +111,8 @@ class AsyncioStream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the loop's end."""
         self._transport = cast("asyncio.Transport", transport)
-        self._socket.register(transport.get_extra_info("socket"), select.POLLIN)
+        if self._socket is not None:
+            self._socket.register(transport.get_extra_info("socket"), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         """Keep what came, and hold the server up when nobody reads it."""

@@ -4,6 +4,7 @@ It is made for calls of an API: the whole request is bytes, and one deadline end
 `Transport` opens connections, keeps the idle ones and throws away those that failed; nothing is tried again here.
 """
 
+import math
 import ssl
 import time
 import zlib
@@ -12,7 +13,7 @@ from typing import Any, Self
 import h11
 from attrs import define, field
 
-from ongage_async._tasks import is_trio_running
+from ongage_async._tasks import is_trio_running, running_loop
 from ongage_async._transport._ports import Sink, Stream, WireResponse
 from ongage_async._wire import WireRequest
 from ongage_async.errors import ConnectError, ConnectionLostError, ResponseTimeoutError, mask
@@ -33,6 +34,7 @@ class Connection:
     _http: h11.Connection = field(init=False)
     _deadline: float = field(default=0.0, init=False)
     _idle_until: float = field(default=0.0, init=False)
+    _loop: object = field(factory=running_loop, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD_BYTES)
@@ -61,8 +63,12 @@ class Connection:
         return self._idle_until > 0.0
 
     def is_fit(self) -> bool:
-        """Say whether an idle connection is still good: neither too old nor closed by the server."""
-        return time.monotonic() < self._idle_until and self._stream.is_quiet()
+        """Say whether an idle connection is still good: of this event loop, not too old, not closed by the server."""
+        return self._is_of_this_loop and time.monotonic() < self._idle_until and self._stream.is_quiet()
+
+    @property
+    def _is_of_this_loop(self) -> bool:
+        return self._loop is running_loop()
 
     async def exchange(
         self,
@@ -71,6 +77,7 @@ class Connection:
         headers: list[tuple[bytes, bytes]],
         timeout_s: float,
         sink: Sink | None,
+        began: float,
     ) -> WireResponse:
         """Send one request and read its answer to the end; after an error the connection is good for nothing.
 
@@ -80,8 +87,9 @@ class Connection:
             request: What to send.
             target: Its path as it stands in the request's first line.
             headers: All of its headers.
-            timeout_s: From its first byte to the answer's last.
+            timeout_s: From `began` to the answer's last byte.
             sink: Where a body goes that must not be held in memory.
+            began: When it began by `time.monotonic`: connecting counts, or the call would outlive its lease.
 
         Raises:
             ConnectError: The request cannot be written as HTTP; nothing was sent.
@@ -93,11 +101,13 @@ class Connection:
         except h11.LocalProtocolError:  # its text holds the header
             raise ConnectError(f"{request.template} or a header of it holds what HTTP cannot carry") from None
         try:
-            self._deadline = time.monotonic() + timeout_s
-            await self._stream.write(data, timeout_s)
+            self._deadline = began + timeout_s
+            await self._stream.write(data, self._left_s())
             response = await (self._whole() if sink is None else self._poured(sink, timeout_s))
         except TimeoutError:
-            raise ResponseTimeoutError(f"no whole answer to {request.template} within timeout_s={timeout_s:g}") from None
+            raise ResponseTimeoutError(
+                f"no whole answer to {request.template} within timeout_s={timeout_s:g}"
+            ) from None
         except (OSError, h11.RemoteProtocolError, zlib.error) as error:
             raise ConnectionLostError(
                 f"the connection for {request.template} ended before the whole answer ({type(error).__name__})"
@@ -106,8 +116,9 @@ class Connection:
         return response
 
     async def aclose(self) -> None:
-        """Close the connection."""
-        await self._stream.aclose()
+        """Close the connection; one of an earlier event loop is out of reach, and ends with what is left of it."""
+        if self._is_of_this_loop:
+            await self._stream.aclose()
 
     # -- one exchange -------------------------------------------------------------------------------------------------
 
@@ -121,8 +132,18 @@ class Connection:
 
     async def _event(self) -> Any:
         while (event := self._http.next_event()) is h11.NEED_DATA:
-            self._http.receive_data(await self._stream.read(max(0.0, self._deadline - time.monotonic())))
+            self._http.receive_data(await self._stream.read(self._left_s()))
         return event
+
+    def _left_s(self) -> float:
+        """Return how long to wait at most; when it is late, what came by now is still read, and nothing after it."""
+        left_s = self._deadline - time.monotonic()
+        if left_s > 0.0:
+            return left_s
+        if self._deadline == -math.inf:
+            raise TimeoutError
+        self._deadline = -math.inf
+        return 0.0
 
     async def _head(self) -> tuple[int, dict[str, str]]:
         while not isinstance(event := await self._event(), h11.Response):
@@ -136,26 +157,32 @@ class Connection:
             pieces.append(event.data)
         body = b"".join(pieces)
         if body and _is_packed(headers):
-            body = zlib.decompress(body, _ZLIB_OR_GZIP)
+            unpacking = _Unpacking()
+            body = unpacking.unpacked(body)
+            unpacking.end()
         return WireResponse(status, headers, body)
 
     async def _poured(self, sink: Sink, timeout_s: float) -> WireResponse:
         """Hand a body on as it comes; one that the sink does not take is read whole, like any answer."""
         status, headers = await self._head()
-        unpack = zlib.decompressobj(_ZLIB_OR_GZIP).decompress if _is_packed(headers) else bytes
+        unpacking = _Unpacking() if _is_packed(headers) else None
         is_taken: bool | None = None
         kept = []
         while True:
             self._deadline = time.monotonic() + timeout_s
             if not isinstance(event := await self._event(), h11.Data):
                 break
-            piece = unpack(event.data)
+            piece = bytes(event.data) if unpacking is None else unpacking.unpacked(event.data)
+            if not piece:
+                continue
             if is_taken is None:
                 is_taken = sink.takes(status, headers, piece)
             if not is_taken:
                 kept.append(piece)
             elif not await sink.put(piece):
                 raise ConnectionAbortedError
+        if unpacking is not None:
+            unpacking.end()
         return WireResponse(status, headers, b"".join(kept), is_poured=bool(is_taken))
 
     def _rest(self) -> None:
@@ -166,6 +193,40 @@ class Connection:
             self._idle_until = time.monotonic() + KEEP_IDLE_S
         else:
             self._idle_until = 0.0
+
+
+class _Unpacking:
+    """Unpack a body that comes piece by piece: gzip of any number of members, or deflate, with its frame or without."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(_ZLIB_OR_GZIP)
+        self._has_begun = False
+
+    def unpacked(self, piece: bytes) -> bytes:
+        """Return what a piece holds; raises zlib.error."""
+        pieces = []
+        while piece:
+            if self._member.eof:
+                self._member = zlib.decompressobj(_ZLIB_OR_GZIP)
+            pieces.append(self._some(piece))
+            piece = self._member.unused_data
+        return b"".join(pieces)
+
+    def end(self) -> None:
+        """Raise zlib.error if the body broke off."""
+        if self._has_begun and not self._member.eof:
+            raise zlib.error
+
+    def _some(self, piece: bytes) -> bytes:
+        try:
+            return self._member.decompress(piece)
+        except zlib.error:
+            if self._has_begun:
+                raise
+            self._member = zlib.decompressobj(-zlib.MAX_WBITS)  # as some servers do, and every client reads
+            return self._member.decompress(piece)
+        finally:
+            self._has_begun = True
 
 
 async def _stream(host: str, port: int, context: ssl.SSLContext | None, timeout_s: float) -> Stream:

@@ -46,11 +46,11 @@ class Stream(Protocol):
         ...
 
     async def write(self, data: bytes, timeout_s: float) -> None:
-        """Send; raises TimeoutError or OSError."""
+        """Send; raises TimeoutError. Of a connection that broke `read` tells, when it has given what came before."""
         ...
 
     def is_quiet(self) -> bool:
-        """Say that nothing has come, not even the end: only such a connection can be used again."""
+        """Say that nothing has come, not even the end, and all is sent: only such a connection can be used again."""
         ...
 
     async def aclose(self) -> None:

@@ -1,6 +1,7 @@
 """Which way a request goes, and the idle connections of both ways."""
 
 import ssl
+import time
 from collections.abc import Mapping
 from typing import Self
 
@@ -16,6 +17,11 @@ from ongage_async.errors import ConfigurationError
 __all__ = ["Transport"]
 
 _AS_IT_IS = "identity"  # a file's length on the wire is its length, and no piece swells in memory
+
+
+_CONNECTING = 0.9
+"""The share of its time that a call may take to connect: so who waits hears that nothing was sent, not only that it is
+late, and nothing is sent for somebody who has left."""
 
 
 @define(eq=False)
@@ -58,9 +64,10 @@ class Transport:
             return await self._send_by(self.http_client, request, timeout_s, sink)
         if self._has_proxies or _httpx.is_watched():
             return await self._send_by_our_client(request, timeout_s, sink)
-        connection = await self._connection(request.template, timeout_s)
+        began = time.monotonic()
+        connection = await self._connection(request.template, timeout_s * _CONNECTING)
         try:
-            response = await connection.exchange(request, *self._host.head(request, sink), timeout_s, sink)
+            response = await connection.exchange(request, *self._host.head(request, sink), timeout_s, sink, began)
         except BaseException:
             await connection.aclose()
             raise

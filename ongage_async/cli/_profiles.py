@@ -247,6 +247,6 @@ def _keyring() -> Iterator[Any]:
         yield keyring
     except keyring.errors.KeyringError:
         raise ConfigurationError(
-            "this machine has no keyring that can be used. Set ONGAGE_PASSWORD (or ONGAGE_API_KEY) in the environment "
-            "beside the profile, or let a person be asked"
+            "this machine has no keyring that can be used, so set ONGAGE_PASSWORD (or ONGAGE_API_KEY) in the "
+            "environment beside the profile"
         ) from None

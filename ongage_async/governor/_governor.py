@@ -94,8 +94,7 @@ class Governor:
         on_ledger_loss: OnLoss = "share",
     ) -> None:
         self.limits = limits or Limits()
-        if not 0 <= reserve < self.limits.calls:
-            raise ConfigurationError(f"reserve={reserve}: give 0 to {self.limits.calls - 1} of the account's calls")
+        self._reserve = _checked(reserve, self.limits)
         self._tell = Listeners()
         self._tell.add(_write)
         self._ledger: Ledger = ledger or MemoryLedger(self.limits, margin_s, reserve)
@@ -176,7 +175,7 @@ class Governor:
 
     def _is_stale(self, permit: Permit) -> bool:
         """Say whether this process stood still after it was granted the call, so that its lease may not last."""
-        return self._ledger.now() - permit.lease.granted_at > self._margin_s / 2
+        return self.is_shared and self._ledger.now() - permit.lease.granted_at > self._margin_s / 2
 
     async def _acquire(self, lane: Lane, max_wait_s: float | None, tenant: str) -> Permit:
         since = self._ledger.now()
@@ -276,7 +275,11 @@ class Governor:
 
         Args:
             limits: The new limits; lower ones take effect as open calls end, without a burst.
+
+        Raises:
+            ConfigurationError: They leave BULK nothing beside the reserve.
         """
+        _checked(self._reserve, limits)
         await self._ledger.set_limits(limits)
         self.limits = limits
         self._line.wake()
@@ -351,6 +354,12 @@ class Governor:
             self.limits = Limits(calls, limits.per_s, limits.parallel)
             await self._ledger.set_limits(self.limits)
         self._learning_from = since + 2 * limits.per_s
+
+
+def _checked(reserve: int, limits: Limits) -> int:
+    if not 0 <= reserve < limits.calls:
+        raise ConfigurationError(f"reserve={reserve}: give 0 to {limits.calls - 1} of the account's calls")
+    return reserve
 
 
 def _write(event: Event) -> None:

@@ -112,6 +112,7 @@ class MemoryLedger:
     name: str = ""
     _shared: _Shared = field(init=False)
     _loop: object = field(default=None, init=False)
+    _is_doubled: bool = field(default=False, init=False)
     _seen_at: float = field(default=0.0, init=False)
     _time: Callable[[], float] = field(init=False)
 
@@ -139,7 +140,11 @@ class MemoryLedger:
         if self.clock is anyio.current_time:
             self._time = _loop_time()
         self._seen_at = self.clock()
+        before = self._shared.wakes.get(self.name, wake)
         self._shared.wakes[self.name] = wake
+        if before != wake:  # two governors by one name: only the later one is told, so both must look for themselves
+            self._is_doubled = True
+            before()
         return self._shared.account.limits
 
     def now(self) -> float:
@@ -160,7 +165,12 @@ class MemoryLedger:
     @property
     def is_alone(self) -> bool:
         """Whether no other governor of this process uses the account."""
-        return len(self._shared.account.members) < 2
+        return len(self._shared.account.members) < 2 and not self._is_doubled
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is open, so that no answer will change anything."""
+        return not self._shared.account.open
 
     def take_alone(self, lane: Lane) -> Lease | None:
         """Grant a call if that is plain: nobody else uses the account or waits; see `Account.take_alone`."""

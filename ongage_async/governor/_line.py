@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import anyio
 
-from ongage_async._tasks import Yard
+from ongage_async._tasks import Yard, running_loop
 from ongage_async.config import Lane
 from ongage_async.governor._lease import End, Lease, Wait
 from ongage_async.governor._ledger import Ledger, LedgerLostError, MemoryLedger
@@ -49,7 +49,7 @@ class Line:
         self._lease_s, self._told_to_wait = lease_s, told_to_wait
         self._queues = {lane: Queue() for lane in Lane}
         self._yard = Yard()
-        self._pumping = False
+        self._pumps_in: object = None
         self._changed: anyio.Event | None = None
         self._rests_until = math.inf
 
@@ -134,22 +134,25 @@ class Line:
             until = decision.ask_again_at
             if until > decision.granted_at:
                 break
-        if not self.waiting or until < self._rests_until:
+        if not self.waiting or until < self._rests_until or (until == math.inf and ledger.is_idle):
             self._wake_pump()
 
     # -- the pump -----------------------------------------------------------------------------------------------------
 
     def _wake_pump(self) -> None:
         """Make the pump look again; start it if somebody waits and it rests."""
-        if self._changed is not None:
-            self._changed.set()
-        elif not self._pumping and self.waiting:
-            self._pumping = True
+        loop = running_loop()
+        if self._pumps_in is loop:
+            if self._changed is not None:
+                self._changed.set()
+        elif self.waiting:  # a pump of an earlier event loop ended with it, perhaps before its first step
+            self._pumps_in = loop
             self._yard.start(self._pump)
 
     async def _pump(self) -> None:
         """Grant until nobody waits; between grants, sleep until the ledger's date or a change."""
         known: set[Lane] = set()  # lanes in which the ledger knows that somebody waits here
+        mine = self._pumps_in
         try:
             while (asks := self._asks()) or known:
                 self._changed = anyio.Event()
@@ -169,8 +172,9 @@ class Line:
         except LedgerLostError as error:
             self._fail(error)
         finally:
-            self._pumping = False
-            self._changed = None
+            if self._pumps_in is mine:
+                self._pumps_in = self._changed = None
+                self._rests_until = math.inf
 
     async def _rest(self, until: float, changed: anyio.Event) -> None:
         """Sleep until that date of the ledger's, or until something changes."""

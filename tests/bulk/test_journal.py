@@ -236,7 +236,7 @@ async def test_a_place_that_cannot_be_one_is_said(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigurationError, match="is no directory"):
         SqliteJournal(tmp_path / "file")
-    with pytest.raises(JournalError, match="cannot be made: No such file or directory. Make its directory .* first"):
+    with pytest.raises(JournalError, match=r"cannot be made: No such file or directory\. Make its directory .* first"):
         async with SqliteJournal(tmp_path / "no" / "such" / "place").held():
             pass
 

@@ -3,6 +3,8 @@
 import contextlib
 import gc
 import json
+import subprocess
+import sys
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -36,6 +38,8 @@ from ongage_async.models import Contact, NewContact, RowKind, RowOutcome
 from tests.bulk import streams
 
 pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -707,6 +711,26 @@ async def test_a_second_run_with_one_journal_is_refused(ongage: OngageClient, tm
     assert (await ongage.contacts.upsert_many(rows(200), journal=tmp_path / "load.journal")).is_complete
 
 
+OTHER_RUN = """
+import sys
+from pathlib import Path
+from ongage_async.bulk.many._row_journal import RowJournal
+RowJournal(Path(sys.argv[1]), "a load").open()
+"""
+
+
+def test_a_second_run_that_is_refused_does_not_open_the_journal_to_other_processes(tmp_path: Path):
+    """POSIX: who closes any descriptor of a file loses all its locks."""
+    first, second = (RowJournal(tmp_path / "journal", "a load") for _ in range(2))
+    first.open()
+    with pytest.raises(JournalError, match="another run holds it"):
+        second.open()
+    command = [sys.executable, "-c", OTHER_RUN, str(tmp_path / "journal")]
+    other = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    first.close()
+    assert "another run holds it" in other.stderr
+
+
 def test_a_journal_is_held_from_its_opening_on_whether_or_not_anything_was_written(tmp_path: Path):
     first, second = (RowJournal(tmp_path / "journal", "a load") for _ in range(2))
     first.open()
@@ -724,6 +748,22 @@ async def test_the_journal_holds_no_address(ongage: OngageClient, tmp_path: Path
     await ongage.contacts.upsert_many([{"email": "planted@doe.com"}, {"email": "planted at doe"}], journal=journal)
     assert b"planted" not in journal.read_bytes()
     assert journal.stat().st_mode & 0o077 == 0
+
+
+async def test_a_rejected_row_of_a_call_without_an_answer_is_in_the_side_file_once(inside: Emulator, tmp_path: Path):
+    """Its call is sent again by the next run, and it is rejected again: the first run's line must not stay."""
+    inside.faults.add("contacts.create", Fault.garbage(after_execution=False), times=1)
+    everything = [bad(row) if row % 20 == 3 else {"email": f"c{row}@doe.com"} for row in range(300)]
+    everything[3] = {"email": "no address"}
+    for run in range(2):
+        async with streams.client(inside) as ongage:
+            report = await ongage.contacts.upsert_many(
+                everything, journal=tmp_path / "j", side_file=tmp_path / "bad.jsonl", in_parallel=1
+            )
+        lines = [json.loads(line)["row"] - 1 for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
+        assert len(lines) == report.counts[RowKind.REJECTED]
+        assert (3 in lines, (report.counts[RowKind.UNKNOWN] == 0)) == (True, run == 1)
+    assert sorted(lines) == list(range(3, 300, 20))
 
 
 async def test_unknown_rows_are_sent_again_by_the_next_run(inside: Emulator, tmp_path: Path):

@@ -91,6 +91,8 @@ def test_a_stage_that_cannot_be_fetched_from_is_told_without_its_url(ongage: Run
     assert list((tmp_path / "published").iterdir()) == []
     unpublished = checks(ongage("doctor", "--stage", "published", "--json").out)["stage"]
     assert (unpublished[0], "--public-url" in unpublished[1]) == ("fail", True)
+    not_made_yet = checks(ongage("doctor", "--stage", "nowhere", "--json").out)["stage"]
+    assert (not_made_yet[0], "--public-url" in not_made_yet[1]) == ("fail", True)
 
 
 def test_a_stage_whose_url_gives_something_else_is_told(ongage: Run, account: Emulator, tmp_path: Path):

@@ -108,6 +108,13 @@ def test_a_command_line_that_is_wrong_is_one_sentence_and_exit_code_2(ongage: Ru
     assert "--help" in ended.err
 
 
+def test_an_address_that_is_taken_is_told_with_what_to_do(ongage: Run, account: Emulator):
+    port = account.url.rsplit(":", 1)[1]
+    told = ongage("emulator", "--port", port)
+    assert (told.code, told.out) == (2, "")
+    assert told.err.startswith(f"ongage: 127.0.0.1:{port}: address already in use. Name another --port")
+
+
 def test_what_was_typed_wrongly_is_not_told_if_it_is_an_address(ongage: Run):
     assert "jane" not in ongage("send", "jane@doe.com").err
     assert "jane" not in ongage("lists", "jane@doe.com").err

@@ -1,5 +1,6 @@
 """Grants from hand to hand: what changes, and what does not, when the ledger lives in this process. On both loops."""
 
+import asyncio
 import random
 from collections.abc import Iterable
 
@@ -8,6 +9,7 @@ import pytest
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
+from ongage_async import ConfigurationError
 from ongage_async.config import Lane, Limits
 from ongage_async.governor import End, Governor, MemoryLedger, Permit
 
@@ -157,3 +159,67 @@ async def test_a_place_that_comes_back_after_its_governor_has_closed_goes_to_ano
         await first.end_one()
         await rest()
         assert second.served == [0]
+
+
+async def test_two_governors_by_one_name_do_not_keep_each_others_word():
+    """Only the later one is told of a change, so the other looks by itself, as in a fleet."""
+    ledger = MemoryLedger(Limits(parallel=1))
+    first, second = Callers(Governor(ledger=ledger)), Governor(ledger=ledger)
+    async with anyio.create_task_group() as tasks:
+        await first.call(0)
+        await first.line_up(tasks, [1])
+        await second.start()
+        await first.end_one()
+        await anyio.sleep(10)
+        assert first.served == [0, 1]
+
+
+async def test_bulk_goes_again_when_a_limit_that_was_lowered_has_crept_above_the_reserve():
+    """No call is open and no token out, so no answer and no date tells; somebody must look."""
+    governor = Governor(Limits(calls=10, parallel=5), reserve=6)
+    for _ in range(3):
+        await (await governor.acquire()).give_back(End.REFUSED, retry_after_s=1.0)
+        await anyio.sleep(2)
+    await anyio.sleep(60)
+    assert (await governor.statistics()).calls_in_force < 7
+    with anyio.fail_after(600):
+        await governor.acquire(Lane.BULK)
+
+
+async def test_new_limits_that_leave_bulk_nothing_are_refused_like_the_first_ones():
+    governor = Governor(Limits(calls=10), reserve=6)
+    with pytest.raises(ConfigurationError, match="reserve=6"):
+        await governor.set_limits(Limits(calls=6))
+    assert governor.limits.calls == 10
+
+
+@pytest.mark.parametrize(
+    "pause_s", [0.0, 0.02], ids=["before the first step of its servant", "while its servant rests"]
+)
+def test_a_line_that_ended_with_its_event_loop_serves_in_the_next_one(pause_s: float):
+    governor = Governor(Limits(calls=1, per_s=0.1, parallel=1))
+    left = []
+
+    async def leave_somebody_in_line() -> None:
+        await (await governor.acquire()).give_back(End.ANSWERED)
+        left.append(asyncio.get_running_loop().create_task(governor.acquire()))
+        if pause_s:
+            await asyncio.sleep(pause_s)
+
+    asyncio.run(leave_somebody_in_line())
+    assert left[0].cancelled()
+    asyncio.run(asyncio.wait_for(governor.acquire(), 5.0))
+
+
+def test_without_a_margin_a_grant_is_not_stale_the_moment_it_is_made():
+    governor = Governor(Limits(parallel=1), margin_s=0.0)
+
+    async def main() -> None:
+        first = await governor.acquire()
+        second = asyncio.get_running_loop().create_task(governor.acquire())
+        await asyncio.sleep(0.01)
+        await first.give_back(End.ANSWERED)
+        await asyncio.wait_for(second, 5.0)
+        assert (await governor.statistics()).lanes[Lane.NORMAL].granted == 2
+
+    asyncio.run(main())

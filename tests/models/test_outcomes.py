@@ -35,7 +35,9 @@ def test_every_row_has_its_outcome_in_input_order() -> None:
         "success_emails": {"c@x.y": "id-c", "a@x.y": "id-a", "d@x.y": "id-d"},
         "failed_emails": {"b@x.y": "Invalid email"},
     }
-    outcomes = told(["a@x.y", "b@x.y", "c@x.y", "d@x.y"], payload).outcomes
+    report = told(["a@x.y", "b@x.y", "c@x.y", "d@x.y"], payload)
+    outcomes = report.outcomes
+    assert [report[0], report[-1], *report] == [outcomes[0], outcomes[3], *outcomes]
     assert [outcome.kind for outcome in outcomes] == ["updated", "rejected", "created", "revived"]
     assert [outcome.contact_id for outcome in outcomes] == ["id-a", None, "id-c", "id-d"]
     assert [outcome.reason for outcome in outcomes] == [None, "Invalid email", None, None]

@@ -27,6 +27,7 @@ async def test_a_page_of_lists_sends_only_the_filters_that_are_given(vendor: Any
     page = await Lists(vendor).page(type="suppression", hash_type="md5", archive=False, offset=10, limit=2)
     assert vendor.line == "GET /api/lists?type=suppression&hash_type=md5&archive=false&offset=10&limit=2"
     assert ([item.id for item in page], page.total, page.offset, page.limit, len(page)) == ([1, 2], 17, 10, 2, 2)
+    assert (page[0].id, page[-1].id) == (1, 2)
     await Lists(vendor).page()
     assert vendor.line == "GET /api/lists"
 

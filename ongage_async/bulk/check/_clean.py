@@ -44,8 +44,9 @@ __all__ = ["Cleaner", "Recipe", "Tally", "dedupe_key"]
 FIRST_CHUNK_ROWS, MOST_CHUNK_ROWS, CHUNK_BYTES = 64, 256, 128 * 1024
 """Not more rows: a list and a tuple for each are fewer new objects than start the garbage collector (700), and all of
 them stay in the processor's cache. With 1,024 a row costs a third more, and collections hold up the event loop."""
-MOST_GOOD_VALUES = 32_768
-"""Values of a column that are known to be good, so that they are not tested again: a file of birthdays has 30,000."""
+MOST_GOOD_VALUES, MOST_IN_ALL, LONGEST_GOOD_VALUE = 32_768, 65_536, 32
+"""Values of a column, of all columns, and their length, that are known to be good, so that they are not tested again: a
+file of birthdays has 30,000. More of them would not pay, and memory would grow with the columns."""
 LONGEST_CELL_LINES = 100
 BAD_EMAIL, NO_EMAIL, NUL = "email: not an address", "email: empty", "a NUL byte"
 SWALLOWED = "a quoted cell holds what looks like another row"
@@ -174,6 +175,7 @@ class Cleaner:
             checked = {plan.email, *(index for index, *_ in plan.tests)}
             self._free_texts = [index for index, _ in plan.sent if index not in checked]
             self._good = [{""} for _ in plan.tests]
+            self._most_good = min(MOST_GOOD_VALUES, MOST_IN_ALL // max(1, len(plan.tests)))
             self._steps = self._work(self._writer)
 
     def _open_source(self) -> RowSource:
@@ -318,7 +320,7 @@ class Cleaner:
                 _blame(columns[index], _EMPTY, reason, wrong)
         for (index, test, reason), good in zip(plan.tests, self._good, strict=True):
             column = columns[index]
-            if not good.issuperset(column) and (bad := _tested(set(column) - good, test, good)):
+            if not good.issuperset(column) and (bad := _tested(set(column) - good, test, good, self._most_good)):
                 _blame(column, bad, reason, wrong)
         return wrong
 
@@ -382,13 +384,13 @@ def _bad_addresses(emails: Sequence[str]) -> dict[int, str]:
     return {at: BAD_EMAIL if email else NO_EMAIL for at, email in enumerate(emails) if not is_email(email)}
 
 
-def _tested(values: set[str], test: Callable[[str], object], good: set[str]) -> set[str]:
+def _tested(values: set[str], test: Callable[[str], object], good: set[str], most: int) -> set[str]:
     """Return the values that fail a test, and remember the others, though not without end."""
     bad = {value for value in values if not test(value)}
-    if len(good) > MOST_GOOD_VALUES:
+    if len(good) > most:
         good.clear()
         good.add("")
-    good |= values - bad
+    good.update(value for value in values - bad if len(value) <= LONGEST_GOOD_VALUE)
     return bad
 
 

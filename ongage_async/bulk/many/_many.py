@@ -4,14 +4,14 @@ Here rows are read, cut into calls and counted; what happens to one call is `_co
 crash `_row_journal.py`. Knows no wire: how a call is made is an argument. Made by ``contacts.upsert_many`` and so on.
 """
 
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator
-from functools import partial
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ongage_async.bulk.many._row_journal import RowJournal, Span
 
 __all__ = ["Choices", "Many"]
+
+T = TypeVar("T")
 
 MOST_SPAN = 1_000
 """Rows of the source that one call accounts for at most, those included that are not sent with it."""
@@ -160,6 +162,8 @@ class Many:
         self._span: Span | None = None
         self._tally = Tally()
         self._settled: list[Settled] = []
+        self._disk = threading.Lock()
+        self._late: list[tuple[RowOutcome, Any]] = []
         self._ready: deque[RowOutcome] = deque()
         self._held: Lot | None = None
         self._place = self._resumed = self._silent = 0
@@ -207,10 +211,11 @@ class Many:
             self._ended_s = anyio.current_time()
         if self._window is not None:
             self._window.cancel()
-        if self._side is not None:
-            self._side.close()
-        if self._journal is not None:
-            self._journal.close()
+        with self._disk:  # a thread whose caller was cancelled may be at it
+            if self._side is not None:
+                self._side.close()
+            if self._journal is not None:
+                self._journal.close()
         with anyio.CancelScope(shield=True):
             await self._intake.aclose()
 
@@ -241,6 +246,7 @@ class Many:
             self._count([self._unsent(self._held)])
             self._held = None
             return True
+        await self._write_late()
         await self.aclose()
         if self._failure is not None:
             self._failure.add_note(f"{self._operation}, before it stopped: {self.report.as_text()}")
@@ -251,12 +257,23 @@ class Many:
         self._began_s = anyio.current_time()
         try:
             if self._journal is not None or self._side is not None:
-                await anyio.to_thread.run_sync(self._open)
+                await self._at_the_disk(self._open)
         except BaseException:
             await self.aclose()
             raise
         self._window = Window(self._choices.in_parallel)
         return self._window
+
+    async def _at_the_disk(self, work: Callable[..., T], *args: Any) -> T:
+        """Do what concerns journal and side file in a worker thread; never after `aclose`, which waits for its end."""
+
+        def unless_closed() -> T:
+            with self._disk:
+                if self._is_over:
+                    raise BulkError(f"{self._operation} was closed")
+                return work(*args)
+
+        return await anyio.to_thread.run_sync(unless_closed)
 
     def _open(self) -> None:
         journal, side = self._journal, self._side
@@ -343,7 +360,7 @@ class Many:
         counts, reasons = self._tally.counts - before[0], self._tally.reasons - before[1]
         try:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(partial(self._write, batch, settled, counts, reasons))
+                await self._at_the_disk(self._write, batch, settled, counts, reasons)
         except OngageError as error:
             self._failure = self._failure or error
 
@@ -362,17 +379,34 @@ class Many:
         self._failure = self._failure or self._courier.hopeless
 
     def _write(self, batch: _Batch, settled: list[Settled], counts: Any, reasons: Any) -> None:
-        """Put rejected rows into the side file; then, if no row of the batch is open, the batch into the journal."""
+        """Put rejected rows into the side file; then, if no row of the batch is open, the batch into the journal.
+
+        Rejected rows of an open batch wait for the end: the next run sends them again, so they must stand behind all
+        that the journal vouches for, where it cuts them off.
+        """
+        is_open = self._journal is not None and any(kind in _OPEN for each in settled for kind, *_ in each.verdicts)
         if self._side is not None:
             rejected = sorted((row for each in settled for row in each.outcomes(RowKind.REJECTED)), key=_place)
             rows = batch.rows_at([outcome.index for outcome in rejected])
-            self._side.write((outcome, self._told(row)) for outcome, row in zip(rejected, rows, strict=True))
-        is_open = any(kind in _OPEN for each in settled for kind, *_ in each.verdicts)
+            told = [(outcome, self._told(row)) for outcome, row in zip(rejected, rows, strict=True)]
+            if is_open:
+                self._late += told
+            else:
+                self._side.write(told)
         if self._journal is not None and not is_open:
             digest = self._journal.digest(chain.from_iterable(lot.encoded() for lot in batch.lots))
             side_bytes = self._side.size if self._side is not None else 0
             last = batch.first + batch.rows - 1
             self._journal.record(batch.first, last, digest, counts, reasons, side_bytes)
+
+    async def _write_late(self) -> None:
+        if self._side is None or not self._late:
+            return
+        try:
+            late, self._late = self._late, []
+            await self._at_the_disk(self._side.write, late)
+        except OngageError as error:
+            self._failure = self._failure or error
 
     def _told(self, row: Any) -> Any:
         """Return a row as the side file has it: the contact, else what the source gave."""
@@ -393,7 +427,7 @@ class Many:
                 )
             self._tally.add(span.counts, span.reasons)
             self._resumed += span.last + 1 - span.first
-            self._span = await anyio.to_thread.run_sync(self._journal.next_from, self._place)
+            self._span = await self._at_the_disk(self._journal.next_from, self._place)
 
     async def _passed(self, span: "Span") -> list[bytes]:
         """Pass over the rows of a span; return what their digests are made of."""

@@ -5,6 +5,7 @@ thread, by functions that loop in C, as in `_clean.py`: there is no step of the 
 its cells and its text.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,6 +70,8 @@ class ContactTable:
         self._source: RowSource | None = None
         self._lots: deque[Lot] = deque()
         self._trouble: Exception | None = None
+        self._reading = threading.Lock()
+        self._closed = False
 
     async def take(self, _most: int, _first: int) -> Lot | None:
         """Return the next rows, without blank lines; None behind the last.
@@ -92,9 +95,14 @@ class ContactTable:
         return NewContact(values.pop(EMAIL), values, contact_id)
 
     async def aclose(self) -> None:
-        """Close the source."""
-        if self._source is not None:
-            await anyio.to_thread.run_sync(self._source.close)
+        """Close the source, once nobody reads it: a cancelled caller does not stop its thread."""
+        await anyio.to_thread.run_sync(self._close)
+
+    def _close(self) -> None:
+        with self._reading:
+            self._closed = True
+            if self._source is not None:
+                self._source.close()
 
     def _open(self) -> RowSource:
         source = self._source = open_source(self._given, encoding=self._encoding, delimiter=self._delimiter)
@@ -110,7 +118,9 @@ class ContactTable:
             raise self._trouble
         lots: list[Lot] = []
         try:
-            self._fill(lots, self._source or self._open())
+            with self._reading:
+                if not self._closed:
+                    self._fill(lots, self._source or self._open())
         except Exception as error:
             if not lots:
                 raise
