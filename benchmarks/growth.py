@@ -23,7 +23,7 @@ IMPORTS = 100
 def run(*, tiny: bool) -> list[dict[str, Any]]:
     """Measure each kind at its sizes."""
     calls, watchers = ((10, 100), (1, 10)) if tiny else ((10, 1_000, 100_000), (1, 100, 10_000))
-    rows = (100, 1_000) if tiny else (10_000, 100_000, 1_000_000, 10_000_000)
+    rows = (1_000, 3_000) if tiny else (10_000, 100_000, 1_000_000, 10_000_000)
     table = [_of("calls that wait", count) for count in calls]
     table += [_of("watchers of imports", count) for count in watchers]
     with tempfile.TemporaryDirectory() as folder:

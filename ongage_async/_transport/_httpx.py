@@ -50,7 +50,7 @@ _DOORS = (
 
 def is_watched() -> bool:
     """Say whether somebody replaced a function of httpx or httpcore, and so wants to see our calls, too."""
-    if not all(_is_as_made(cls, name) for cls, name in _DOORS):
+    if httpx.AsyncClient is not _DOORS[0][0] or not all(_is_as_made(cls, name) for cls, name in _DOORS):
         return True
     pool = getattr(sys.modules.get("httpcore"), "AsyncConnectionPool", None)  # another thread may be importing it now
     return pool is not None and not _is_as_made(pool, "handle_async_request")

@@ -34,8 +34,8 @@ def addresses(given: Sequence[str], source: str | None) -> Iterator[str]:
     seen: set[str] = set()
     for address in chain(given, _read(source) if source is not None else ()):
         bare = address.strip()
-        if bare and bare.casefold() not in seen:
-            seen.add(bare.casefold())
+        if bare and bare.lower() not in seen:
+            seen.add(bare.lower())
             yield bare
 
 

@@ -54,11 +54,11 @@ class SendRecord:
     def begin(self, recipients: Iterable[str]) -> Iterator[str]:
         """Yield those who were not sent to, each written down as begun before it is yielded."""
         for recipient in recipients:
-            if recipient.casefold() in self.done:
+            if recipient.lower() in self.done:
                 self.left_out += 1
                 continue
             self._write([{"recipient": recipient, "kind": BEGUN}])
-            self.done[recipient.casefold()] = BEGUN
+            self.done[recipient.lower()] = BEGUN
             self._open.append(recipient)
             yield recipient
 
@@ -83,7 +83,7 @@ class SendRecord:
             if facts.get("message_id", self.message_id) != self.message_id:
                 raise UsageError(f"{self.path} is the record of another message: name another with --record")
             if isinstance(recipient := facts.get("recipient"), str):
-                self._note(recipient.casefold(), str(facts.get("kind")))
+                self._note(recipient.lower(), str(facts.get("kind")))
         return not content or content.endswith(b"\n")
 
     def _note(self, key: str, kind: str) -> None:

@@ -192,7 +192,7 @@ class _Wire:
                 await self._send("SCRIPT LOAD", script.text)
                 return heard(await self._send(*command))
         except _FAILURES as error:
-            if self._node is not None:
+            if self._node is not None or isinstance(error, redis.ReadOnlyError):
                 await self._move(None)
             raise self._address.lost(error) from None
 
@@ -233,8 +233,12 @@ class _AsyncioWire(_Wire):
     def _refused(self, script: Script, words: str, exchange: Exchange, error: Exception) -> None:
         if isinstance(error, redis.exceptions.NoScriptError) or _moved_to(error):
             self._yard.start(self._run_again, script, words, exchange)
-        else:
-            exchange.fail(error)
+            return
+        exchange.fail(error)
+        if isinstance(error, redis.ReadOnlyError) and self._line is not None:
+            # It is the master no longer, and its name may lead to the new one by now: the next command connects anew.
+            asyncio.get_running_loop().call_soon(self._line.cut, ConnectionError())
+            self._line = None
 
     async def _run_again(self, script: Script, words: str, exchange: Exchange) -> None:
         try:

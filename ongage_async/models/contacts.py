@@ -133,7 +133,7 @@ class NewContact:
     @property
     def key(self) -> str:
         """What the row is found by in an answer: the address without regard to case, else the id."""
-        return self.email.strip().casefold() if self.email is not None else self.id or ""
+        return self.email.strip().lower() if self.email is not None else self.id or ""
 
     def to_wire(self, *, overwrite: bool) -> dict[str, Any]:
         """Return the row as the vendor wants it: `email` (else `id`), `overwrite` and `fields`; not to be changed."""

@@ -179,7 +179,7 @@ def _with_the_unnamed(
 def _set(result: MutationResult, kind: RowKind) -> dict[str, Any]:
     value = getattr(result, f"{_COUNTERS[kind]}_emails")
     if type(value) is dict and all("@" in key for key in value):  # as the vendor's own samples have it
-        return {key.strip().casefold(): detail for key, detail in value.items()}
+        return {key.strip().lower(): detail for key, detail in value.items()}
     return dict(_addresses(value))
 
 
@@ -238,13 +238,13 @@ def _addresses(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield address and detail from a set of any shape: address → detail, reason → addresses, or a list of either."""
     match value:
         case str() if "@" in value:
-            yield value.strip().casefold(), None
+            yield value.strip().lower(), None
         case Mapping() if isinstance(address := value.get("email"), str):
-            yield address.strip().casefold(), value
+            yield address.strip().lower(), value
         case Mapping():
             for key, detail in value.items():
                 if "@" in key:
-                    yield key.strip().casefold(), detail
+                    yield key.strip().lower(), detail
                 else:
                     yield from _entry(key, detail)
         case list():

@@ -150,7 +150,7 @@ def _rest(result: SendResult, size: int, refused: int) -> SendKind:
 
 
 def _key(recipient: str) -> str:
-    return recipient.strip().casefold()
+    return recipient.strip().lower()
 
 
 def _named(value: Any) -> Iterator[tuple[str, str | None]]:

@@ -19,7 +19,7 @@ __all__ = ["Rows", "addresses_in", "digest"]
 
 def digest(email: str) -> bytes:
     """Return what stands for an address; the vendor may store it in lower case."""
-    return _digest([email.casefold()])
+    return _digest([email.lower()])
 
 
 def addresses_in(paths: Iterable[Path]) -> set[bytes]:

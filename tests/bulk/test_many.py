@@ -1,10 +1,13 @@
 """Streams of rows: each row gets its outcome, whatever the vendor refuses, loses or garbles on the way."""
 
+import asyncio
 import contextlib
 import gc
 import json
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -33,6 +36,8 @@ from ongage_async import (
 )
 from ongage_async.bulk import ManyReport
 from ongage_async.bulk.many._row_journal import RowJournal
+from ongage_async.bulk.sources._csv import CSVSource
+from ongage_async.bulk.sources._sources import open_source
 from ongage_async.emulator import Emulator, Fault
 from ongage_async.models import Contact, NewContact, RowKind, RowOutcome
 from tests.bulk import streams
@@ -585,6 +590,68 @@ async def test_cancelling_the_whole_gives_up_what_is_under_way_and_closes_the_so
     assert (await ongage.governor.statistics()).open == 0
 
 
+@pytest.mark.parametrize("name", ["open", "next_from", "record"])
+def test_a_journal_is_not_closed_while_a_thread_is_at_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str):
+    """A cancellation by asyncio itself leaves a thread behind, and SQLite closed under one crashes the process."""
+    done, began, open_after = getattr(RowJournal, name), threading.Event(), list[bool]()
+
+    def slow(journal: RowJournal, *args: Any) -> Any:
+        told = done(journal, *args)
+        began.set()
+        time.sleep(0.03)
+        open_after.append(journal._base is not None)
+        return told
+
+    async def load(ongage: OngageClient) -> ManyReport:
+        return await ongage.contacts.upsert_many(rows(100), journal=tmp_path / "j", side_file=tmp_path / "bad")
+
+    async def main() -> None:
+        async with streams.client(streams.emulator()) as ongage:
+            with monkeypatch.context() as patched:
+                patched.setattr(RowJournal, name, slow)
+                task = asyncio.ensure_future(load(ongage))
+                await anyio.to_thread.run_sync(began.wait)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            assert (await load(ongage)).adds_up
+
+    asyncio.run(main())
+    assert open_after == [True]
+
+
+def test_a_file_is_not_closed_while_a_thread_reads_it_nor_opened_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    source, began, seen = tmp_path / "people.csv", threading.Event(), list[str]()
+    source.write_text("email\na@doe.com\n")
+    close = CSVSource.close
+
+    def slow(*args: Any, **options: Any) -> Any:
+        began.set()
+        time.sleep(0.03)
+        seen.append("opened")
+        return open_source(*args, **options)
+
+    def note(of: CSVSource) -> None:
+        seen.append("closed")
+        close(of)
+
+    monkeypatch.setattr("ongage_async.bulk.sources._contacts.open_source", slow)
+    monkeypatch.setattr(CSVSource, "close", note)
+
+    async def main() -> None:
+        async with streams.client(streams.emulator()) as ongage:
+            task = asyncio.ensure_future(ongage.contacts.upsert_many(source)._to_the_end())
+            await anyio.to_thread.run_sync(began.wait)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+    assert seen == ["opened", "closed"]
+
+
 async def test_a_source_that_is_cancelled_in_the_middle_of_a_row_is_not_taken_for_exhausted(ongage: OngageClient):
     async def source() -> AsyncIterator[dict[str, Any]]:
         for row in rows(10):
@@ -755,6 +822,7 @@ async def test_a_rejected_row_of_a_call_without_an_answer_is_in_the_side_file_on
     inside.faults.add("contacts.create", Fault.garbage(after_execution=False), times=1)
     everything = [bad(row) if row % 20 == 3 else {"email": f"c{row}@doe.com"} for row in range(300)]
     everything[3] = {"email": "no address"}
+    lines: list[int] = []
     for run in range(2):
         async with streams.client(inside) as ongage:
             report = await ongage.contacts.upsert_many(

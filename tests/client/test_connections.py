@@ -189,9 +189,9 @@ async def test_odd_ways_of_packing_are_read_to_the_end(kind: str, body: bytes, i
 async def test_a_packed_file_that_breaks_off_is_not_taken_for_whole():
     taker = Taker()
     taker.may_go_on.set()
-    with RawServer(reply(gzip.compress(FINE)[:-9], "content-encoding: gzip")) as server:
-        with pytest.raises(ConnectionLostError):
-            await sent_by(Transport(server.url, {}), sink=taker)
+    half = reply(gzip.compress(FINE)[:-9], "content-encoding: gzip")
+    with RawServer(half) as server, pytest.raises(ConnectionLostError):
+        await sent_by(Transport(server.url, {}), sink=taker)
 
 
 async def test_a_compressed_body_of_nothing_is_empty():
@@ -644,6 +644,18 @@ async def test_whoever_wraps_httpx_sees_our_calls(door: Any, make: Any, monkeypa
         await transport.aclose()
     agents = [b"user-agent: ongage_async" in sent for sent in server.requests]
     assert agents == [True, False, True]
+
+
+async def test_whoever_replaces_the_client_of_httpx_sends_our_calls(monkeypatch: pytest.MonkeyPatch):
+    """As older tracers do, and `mock.patch("httpx.AsyncClient")`."""
+
+    class Other(httpx.AsyncClient):
+        async def send(self, request: httpx.Request, **_: Any) -> httpx.Response:
+            return httpx.Response(201, request=request)
+
+    transport = Transport("http://127.0.0.1:9", {})
+    monkeypatch.setattr(httpx, "AsyncClient", Other)
+    assert (await sent_by(transport)).status == 201
 
 
 async def test_whoever_mocks_the_transport_of_httpx_answers_for_the_vendor(monkeypatch: pytest.MonkeyPatch):

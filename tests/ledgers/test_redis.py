@@ -186,6 +186,22 @@ async def test_a_server_that_restarts_without_memory_is_found_again_and_counts_a
 
 
 @in_a_loop
+async def test_a_master_that_was_made_a_replica_is_left_for_whoever_has_its_name(lasting: RedisServer):
+    """After a failover the address leads to another server; the connection that is open still leads to the old one."""
+    async with opened(lasting.url, "failover") as ledger:
+        await ledger.give_back(await granted(ledger), End.ANSWERED)
+        before = lasting.client.info("stats")["total_connections_received"]
+        lasting.client.replicaof("127.0.0.1", 1)
+        try:
+            with pytest.raises(LedgerLostError, match="only reads"):
+                await granted(ledger)
+        finally:
+            lasting.client.replicaof("NO", "ONE")
+        await ledger.give_back(await granted(ledger), End.ANSWERED)
+        assert lasting.client.info("stats")["total_connections_received"] > before
+
+
+@in_a_loop
 async def test_a_paused_server_is_lost_within_the_timeout_and_found_again(server: RedisServer):
     async with opened(server.url) as ledger:
         await ledger.give_back(await granted(ledger), End.ANSWERED)

@@ -142,7 +142,7 @@ class ContactTable:
         if not chunk.faults and set(map(len, rows)) == {len(self._names)}:
             columns = columns_of(rows)
             if are_emails(emails := columns[self._email]):
-                return Lot(rows, list(map(str.casefold, emails)), self._bodies(columns))
+                return Lot(rows, list(map(str.lower, emails)), self._bodies(columns))
         return self._sorted(chunk, source)
 
     def _sorted(self, chunk: Chunk, source: RowSource) -> Lot:
@@ -158,7 +158,7 @@ class ContactTable:
                 rows.append(row)
         fit = [at not in faults for at in range(len(rows))]
         columns = columns_of(list(compress(rows, fit)))
-        keys = iter(map(str.casefold, columns[self._email] if columns else ()))
+        keys = iter(map(str.lower, columns[self._email] if columns else ()))
         bodies = iter(self._bodies(columns) if columns else ())
         return Lot(rows, [next(keys) if ok else "" for ok in fit], [next(bodies) if ok else "" for ok in fit], faults)
 
