@@ -203,13 +203,18 @@ def test_a_process_that_was_killed_while_it_waited_alone_does_not_stand_in_its_s
     assert outcome.share > 0.9
 
 
-class StandsStill(MemoryLedger):
-    """A process that is stopped for 20 s between the ledger's grant and its own next step, once."""
+class StandsStill:
+    """A ledger of several processes, of which this one is stopped for 20 s between the grant and its own next step."""
 
-    stood_still = False
+    def __init__(self, limits: Limits) -> None:
+        self._ledger = MemoryLedger(limits)
+        self.stood_still = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
 
     async def take(self, asks: Mapping[Lane, int], lease_s: float) -> Lease | Wait:
-        decision = await super().take(asks, lease_s)
+        decision = await self._ledger.take(asks, lease_s)
         if not self.stood_still:
             self.stood_still = True
             await anyio.sleep(20.0)
