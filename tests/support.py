@@ -1,6 +1,9 @@
 """What several test rooms need: the library's credentials from an emulator, and clients for it."""
 
+import json
 import os
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,3 +50,25 @@ def memory_folder(otherwise: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(dir=place) as folder:
         yield Path(folder)
+
+
+def report_of(worker: "subprocess.Popen[str]", kill_after_s: float | None) -> dict[str, Any] | None:
+    """Wait for a worker that says "ready" and then tells its report; None for one that was killed, by us or by itself.
+
+    Args:
+        worker: The process, with a pipe for what it prints.
+        kill_after_s: Seconds of work after which it is killed; None lets it come to its end.
+    """
+    try:
+        if kill_after_s is not None and worker.stdout is not None:
+            worker.stdout.readline()  # ready: what follows is the load
+            worker.wait(kill_after_s)
+        out, _ = worker.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        out, _ = worker.communicate()
+    if worker.returncode == -signal.SIGKILL:
+        return None
+    assert worker.returncode == 0, out
+    report: dict[str, Any] = json.loads(out.removeprefix("ready\n"))
+    return report

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from attrs import define
 
 from ongage_async.emulator import Emulator, Fault
 from tests.bulk.calls_worker import write
+from tests.support import report_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,18 +35,7 @@ class Load:
         command = [sys.executable, "-m", "tests.bulk.calls_worker", json.dumps(facts)]
         environment = {**os.environ, "NO_PROXY": "127.0.0.1"}
         with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
-            try:
-                if kill_after_s is not None and process.stdout is not None:
-                    process.stdout.readline()  # ready: what follows is the load
-                    process.wait(kill_after_s)
-                out, _ = process.communicate(timeout=60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                out, _ = process.communicate()
-        if process.returncode == -signal.SIGKILL:
-            return None
-        assert process.returncode == 0, out
-        return json.loads(out.removeprefix("ready\n"))
+            return report_of(process, kill_after_s)
 
     def check(self, report: dict[str, Any]) -> None:
         """Hold what is in the list, the report and the files of rejected rows against the source."""

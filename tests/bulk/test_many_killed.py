@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from attrs import define
 
 from ongage_async.emulator import Emulator, Fault
 from tests.bulk.many_worker import expected
+from tests.support import report_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,18 +45,7 @@ class Load:
     def run(self, *, kill_after_s: float | None = None, **told: Any) -> dict[str, Any] | None:
         """Run to the end or to the kill; return the report, None for a killed one."""
         with self.start(**told) as process:
-            try:
-                if kill_after_s is not None and process.stdout is not None:
-                    process.stdout.readline()  # ready: what follows is the load
-                    process.wait(kill_after_s)
-                out, _ = process.communicate(timeout=60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                out, _ = process.communicate()
-        if process.returncode == -signal.SIGKILL:
-            return None
-        assert process.returncode == 0, out
-        return json.loads(out.removeprefix("ready\n"))
+            return report_of(process, kill_after_s)
 
     def check(self, report: dict[str, Any]) -> None:
         """Hold what is in the list, the report and the side file against the source."""

@@ -138,7 +138,7 @@ async def test_what_only_an_import_can_do_is_no_load_by_calls(
     with pytest.raises(ConfigurationError, match="HostedFile"):
         await ongage.imports.run(HostedFile("https://files.test/c.csv"), road="calls")
     with pytest.raises(InvalidInputError, match="road must be one of auto, import, calls"):
-        await ongage.imports.run(source, road="sea")  # type: ignore[arg-type]
+        await ongage.imports.run(source, road="sea")  # type: ignore[arg-type]  # no road: that is the test
     assert len(inside.witness) == 0
     report = await ongage.imports.run(source, road="auto", overwrite=False, stage=stage)
     assert (report.road, report.adds_up) == ("import", True)

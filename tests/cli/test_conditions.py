@@ -100,4 +100,4 @@ def test_a_report_is_read_word_by_word():
 )
 def test_what_a_report_cannot_have_is_refused(read: object, word: str):
     with pytest.raises(UsageError):
-        read([word])  # type: ignore[operator]
+        read([word])  # type: ignore[operator]  # one reader of several, each takes words

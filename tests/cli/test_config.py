@@ -20,7 +20,7 @@ SECRET = "s3same-0pen"
 class Drawer(KeyringBackend):
     """A keyring in memory."""
 
-    priority = 1  # type: ignore[assignment]
+    priority = 1  # type: ignore[assignment]  # keyring declares a property and reads a class attribute
 
     def __init__(self) -> None:
         super().__init__()

@@ -198,7 +198,7 @@ def test_an_answer_is_readable_where_only_ascii_is_spoken(account: Emulator, env
 # --- completion -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the script is bash's own: needs bash")
 def test_bash_completes_commands_and_options(ongage: Run, tmp_path: Path):
     script = tmp_path / "completion.bash"
     script.write_text(ongage("completion", "bash").out)

@@ -147,7 +147,9 @@ async def test_a_header_that_http_cannot_carry_is_refused_unsent_and_unshown():
 
 
 async def test_megabytes_go_both_ways():
-    echo: Callable[[bytes], bytes] = lambda request: reply(request.partition(b"\r\n\r\n")[2])(b"")  # noqa: E731
+    def echo(request: bytes) -> bytes:
+        return reply(request.partition(b"\r\n\r\n")[2])(b"")
+
     body = os.urandom(4 * MEGABYTE)
     with RawServer(echo) as server:
         assert (await sent_by(Transport(server.url, {}), WireRequest("POST", "/", "/", body))).body == body

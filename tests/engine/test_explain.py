@@ -288,7 +288,7 @@ async def test_a_listener_that_comes_in_the_middle_hears_the_rest_and_one_that_f
 
 def test_a_forked_process_names_its_calls_anew():
     reading, writing = os.pipe()
-    if (child := os.fork()) == 0:  # pragma: no cover
+    if (child := os.fork()) == 0:  # pragma: no cover - the child is another process
         os.write(writing, _call._ids.next().encode())
         os._exit(0)
     os.waitpid(child, 0)

@@ -61,7 +61,7 @@ def app_of(ongage: Ongage) -> FastAPI:
 async def test_the_client_is_open_while_the_app_runs_and_not_longer(ongage_emulator: Emulator):
     ongage = Ongage(lambda: client_of(ongage_emulator))
     with pytest.raises(ConfigurationError, match="run the app with its lifespan"):
-        ongage.client.lists  # noqa: B018
+        ongage.client.lists  # noqa: B018 - looking is what is refused
     for _ in range(2):  # an app may be started again
         async with running(app_of(ongage)) as visitor:
             assert (await visitor.get("/lists")).json() == 1

@@ -190,5 +190,5 @@ async def test_other_connections_pass_untouched():
     async def app(scope: Message, receive: Any, send: Any) -> None:
         seen.append(scope["type"])
 
-    await CancelWhenGone(app)({"type": "websocket"}, None, None)  # type: ignore[arg-type]
+    await CancelWhenGone(app)({"type": "websocket"}, None, None)  # type: ignore[arg-type]  # passed on unseen
     assert seen == ["websocket"]

@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import redis
 
-__all__ = ["RedisServer", "find_binary", "require_binary"]
+__all__ = ["RedisServer", "cluster_of_two", "find_binary", "require_binary"]
 
 
 def find_binary() -> str | None:
@@ -88,3 +90,24 @@ class RedisServer:
         self.client.close()
         self._process.kill()
         self._process.wait(5)
+
+
+@contextmanager
+def cluster_of_two(folder: Path) -> Iterator[tuple[RedisServer, RedisServer]]:
+    """Start a cluster: a node that has nothing, and one that has all the keys."""
+    nodes: list[RedisServer] = []
+    try:
+        for name in ("one", "two"):
+            (folder / name).mkdir()
+            nodes.append(RedisServer(folder / name, "--cluster-enabled", "yes"))
+        one, two = nodes
+        two.client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
+        one.client.execute_command("CLUSTER", "MEET", "127.0.0.1", two.port)
+        for _ in range(500):
+            if all(b"cluster_state:ok" in node.client.execute_command("CLUSTER", "INFO") for node in nodes):
+                break
+            time.sleep(0.02)
+        yield one, two
+    finally:
+        for node in nodes:
+            node.stop()

@@ -22,7 +22,7 @@ from ongage_async.errors import ConfigurationError
 from ongage_async.governor import End, LedgerLostError
 from ongage_async.governor._redis import RedisLedger
 from ongage_async.governor._rules import Lease, Wait
-from tests.ledgers.redis_server import RedisServer
+from tests.ledgers.redis_server import RedisServer, cluster_of_two
 
 LIMITS = Limits(20, 5.0, 5)
 in_a_loop = pytest.mark.anyio
@@ -458,18 +458,7 @@ def test_a_ledger_works_in_one_loop_after_another(lasting: RedisServer):
 
 
 def test_a_cluster_node_that_has_the_account_is_found(tmp_path: Path):
-    servers = []
-    try:
-        for name in ("one", "two"):
-            (tmp_path / name).mkdir()
-            servers.append(RedisServer(tmp_path / name, "--cluster-enabled", "yes"))
-        one, two = servers
-        two.client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
-        one.client.execute_command("CLUSTER", "MEET", "127.0.0.1", two.port)
-        for _ in range(500):
-            if all(b"cluster_state:ok" in node.client.execute_command("CLUSTER", "INFO") for node in servers):
-                break
-            time.sleep(0.02)
+    with cluster_of_two(tmp_path) as (one, two):
 
         async def use() -> None:
             async with opened(one.url) as ledger, opened(one.url) as other:
@@ -478,6 +467,3 @@ def test_a_cluster_node_that_has_the_account_is_found(tmp_path: Path):
 
         asyncio.run(use())
         assert two.calls() > 0
-    finally:
-        for server in servers:
-            server.stop()

@@ -93,7 +93,7 @@ async def test_what_cannot_be_sent_is_refused_when_it_is_put(emulator: Emulator,
             lambda: outbox.transactional.send(MESSAGE, "john@doe.com", expires_in_s=0),
             lambda: outbox.transactional.send_embed_content("john@doe.com", subject=" "),
             lambda: outbox.contacts.create([{"first_name": "nobody"}]),
-            lambda: outbox.contacts.create({"email": "john@doe.com"}),  # type: ignore[arg-type]
+            lambda: outbox.contacts.create({"email": "john@doe.com"}),  # type: ignore[arg-type]  # no list
             lambda: outbox.contacts.change_status(["john@doe.com"], "forget"),
             lambda: outbox.put("contacts.create", {"rows": []}),
             lambda: outbox.put("imports.create", {}),

@@ -12,7 +12,7 @@ from ongage_async.errors import ConfigurationError, OutboxError
 from ongage_async.outbox import Status
 from ongage_async.outbox._redis import _moved_to
 from tests.ledgers.redis_exam import one_server
-from tests.ledgers.redis_server import RedisServer
+from tests.ledgers.redis_server import RedisServer, cluster_of_two
 from tests.outbox.exam import LEASE_S, Exam, call
 from tests.outbox.test_conformance import ALL, ids, status
 
@@ -228,18 +228,7 @@ def test_a_url_that_cannot_be_read_says_how_it_looks(bad: str):
 
 def test_the_node_of_a_cluster_that_has_the_account_is_found(tmp_path: Path):
     """All steps run there, whichever node the URL names."""
-    nodes = []
-    try:
-        for name in ("one", "two"):
-            (tmp_path / name).mkdir()
-            nodes.append(RedisServer(tmp_path / name, "--cluster-enabled", "yes"))
-        one, two = nodes
-        two.client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
-        one.client.execute_command("CLUSTER", "MEET", "127.0.0.1", two.port)
-        for _ in range(500):
-            if all(b"cluster_state:ok" in node.client.execute_command("CLUSTER", "INFO") for node in nodes):
-                break
-            time.sleep(0.02)
+    with cluster_of_two(tmp_path) as (one, two):
         exam = Exam("redis", one.url)
         store = exam.open_one()
         store.put(call("one", key="k", expires_in_s=60))
@@ -250,9 +239,6 @@ def test_the_node_of_a_cluster_that_has_the_account_is_found(tmp_path: Path):
         assert store.statistics().sent == len(store.page(None, 0, 9)) == 0
         exam.close()
         assert two.calls() > 0
-    finally:
-        for node in nodes:
-            node.stop()
 
 
 def test_a_clusters_word_where_the_account_lives_is_read():
