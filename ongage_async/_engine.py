@@ -334,7 +334,7 @@ async def _within(exchange: Owned[Answer], timeout_s: float) -> Answer:
     """Wait for an exchange as long as the caller allows; it goes on by itself."""
     if await exchange.ends_within(timeout_s):
         return exchange.result()
-    raise ResponseTimeoutError(f"no whole answer within timeout_s={timeout_s:g}")
+    raise ResponseTimeoutError.after(timeout_s)
 
 
 def _set_retry_after(error: OngageError, seconds: float) -> None:

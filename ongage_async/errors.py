@@ -34,7 +34,7 @@ their text nor their pickle holds a secret, an email address or a URL's query.
 import copy
 import enum
 import re
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 __all__ = [
     "APIError",
@@ -172,6 +172,11 @@ class ConnectError(TransportError):
 
 class ResponseTimeoutError(TransportError):
     """The call was sent and no whole answer came within `timeout_s`."""
+
+    @classmethod
+    def after(cls, timeout_s: float) -> Self:
+        """Make one; the words are the same, whoever notices first: the caller's clock, or the connection's."""
+        return cls(f"no whole answer within timeout_s={timeout_s:g}")
 
 
 class ConnectionLostError(TransportError):

@@ -105,9 +105,7 @@ class Connection:
             await self._stream.write(data, self._left_s())
             response = await (self._whole() if sink is None else self._poured(sink, timeout_s))
         except TimeoutError:
-            raise ResponseTimeoutError(
-                f"no whole answer to {request.template} within timeout_s={timeout_s:g}"
-            ) from None
+            raise ResponseTimeoutError.after(timeout_s) from None
         except (OSError, h11.RemoteProtocolError, zlib.error) as error:
             raise ConnectionLostError(
                 f"the connection for {request.template} ended before the whole answer ({type(error).__name__})"

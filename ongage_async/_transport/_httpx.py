@@ -73,7 +73,7 @@ async def send(
         try:
             return await _exchange(client, url, headers, request, timeout_s, sink)
         except Exception as error:  # noqa: BLE001 - translated, or raised again as it is
-            raise _translate(error, request.template) from None
+            raise _translate(error, request.template, timeout_s) from None
 
 
 async def _exchange(
@@ -97,7 +97,7 @@ async def _exchange(
     finally:
         await response.aclose()
     if is_late:
-        raise ResponseTimeoutError(f"the answer was still trickling in after {timeout_s:g} s")
+        raise ResponseTimeoutError.after(timeout_s)
     return WireResponse(response.status_code, dict(response.headers), b"".join(chunks))
 
 
@@ -125,7 +125,7 @@ _UNSENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol
 _NETWORK = {"HTTPError", "StreamError", "OSError", "BrokenResourceError", "ClosedResourceError", "EndOfStream"}
 
 
-def _translate(error: Exception, template: str) -> Exception:
+def _translate(error: Exception, template: str, timeout_s: float) -> Exception:
     """Turn an error of httpx or httpx2 into ours, by the names they share, without its text or its request.
 
     Only a connection's error is quoted: it comes from the operating system or from TLS, before anything was sent.
@@ -139,7 +139,7 @@ def _translate(error: Exception, template: str) -> Exception:
         detail = f": {mask(_reason(error))}" if "ConnectError" in names else ""
         return ConnectError(f"no connection for {template} ({kind}{detail})")
     if "TimeoutException" in names:
-        return ResponseTimeoutError(f"no answer to {template} in time ({kind})")
+        return ResponseTimeoutError.after(timeout_s)
     return ConnectionLostError(f"the connection for {template} ended before the whole answer ({kind})")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from ongage_async import ApiKey, Governor, Limits, OngageClient, OngageError, RetryPolicy
@@ -104,6 +105,19 @@ async def test_an_error_says_what_happened_and_a_note_what_to_do(
             await call(ongage)
     assert str(caught.value) == sentence
     assert note in caught.value.__notes__
+
+
+async def test_a_late_answer_is_told_in_the_same_words_by_whoever_notices_first(inside: Emulator):
+    """The client's clock and httpx's read timeout end at the same moment; which one is first, is chance."""
+
+    def too_late(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("its own words")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(too_late)) as http_client:
+        ongage = client_of(inside, http_client=http_client)
+        with pytest.raises(OngageError) as caught:
+            await ongage.contacts.create([{"email": "a@doe.com"}])
+    assert str(caught.value) == "contacts.create: no whole answer within timeout_s=60"
 
 
 async def test_a_budget_that_is_spent_says_when_to_come_again(inside: Emulator):
