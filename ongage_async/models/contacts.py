@@ -132,8 +132,8 @@ class NewContact:
 
     @property
     def key(self) -> str:
-        """What the row is found by in an answer: the address without regard to case, else the id."""
-        return self.email.strip().lower() if self.email is not None else self.id or ""
+        """What the row is found by in an answer."""
+        return row_key(self.email, self.id)
 
     def to_wire(self, *, overwrite: bool) -> dict[str, Any]:
         """Return the row as the vendor wants it: `email` (else `id`), `overwrite` and `fields`; not to be changed."""
@@ -142,6 +142,11 @@ class NewContact:
         if self.email is not None:
             return {"email": self.email, "overwrite": own, "fields": fields}
         return {"id": self.id, "overwrite": own, "fields": fields}
+
+
+def row_key(email: str | None, contact_id: str | None) -> str:
+    """Return what a row is found by in an answer: the address without regard to case, else the id."""
+    return email.strip().lower() if email is not None else contact_id or ""
 
 
 def _is_name(value: object) -> bool:
@@ -158,3 +163,16 @@ class ContactLike(Protocol):
 
 
 ContactRow = NewContact | Contact | ContactLike | Mapping[str, Any]
+
+
+def as_sent(row: ContactRow, number: int, *, overwrite: bool, is_new: bool = False) -> dict[str, Any]:
+    """Return a row as the vendor wants it; arguments and errors as `NewContact.of` and `to_wire`.
+
+    A flat dict with an address needs no `NewContact` on its way, which would cost twice what all else here does.
+    """
+    if isinstance(row, dict) and "fields" not in row and "id" not in row:
+        fields = row.copy()
+        email = fields.pop("email", None)
+        if email.__class__ is str and email.strip():
+            return {"email": email, "overwrite": overwrite, "fields": fields}
+    return NewContact.of(row, number, is_new=is_new).to_wire(overwrite=overwrite)

@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 
 from ongage_async.models import _shape
-from ongage_async.models.contacts import NewContact
+from ongage_async.models.contacts import row_key
 
 
 class RowKind(enum.StrEnum):
@@ -85,16 +85,18 @@ class ContactsReport:
         result: The vendor's answer.
     """
 
-    _rows: Sequence[NewContact] = attrs.field(repr=False)
+    _sent: Sequence[Mapping[str, Any]] = attrs.field(repr=False)
     result: MutationResult
 
     @cached_property
     def outcomes(self) -> tuple[RowOutcome, ...]:
         """What became of each row; told apart when first asked for, which costs more than all else here."""
-        told = zip(self._rows, verdicts([row.key for row in self._rows], self.result), strict=True)
+        names = [(row.get("email"), row.get("id")) for row in self._sent]
+        keys = [row_key(email, contact_id) for email, contact_id in names]
+        told = zip(names, verdicts(keys, self.result), strict=True)
         return tuple(
-            RowOutcome(index, row.email, kind, row.id if row.email is None else contact_id, reason)
-            for index, (row, (kind, contact_id, reason)) in enumerate(told)
+            RowOutcome(index, email, kind, own_id if email is None else contact_id, reason)
+            for index, ((email, own_id), (kind, contact_id, reason)) in enumerate(told)
         )
 
     @property
@@ -110,7 +112,7 @@ class ContactsReport:
         return iter(self.outcomes)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._sent)
 
     def __getitem__(self, index: int) -> RowOutcome:
         return self.outcomes[index]
@@ -132,24 +134,24 @@ _EARLIER: Verdict = (RowKind.DUPLICATE, None, None)
 _REASONS = ("message", "reason", "error", "errors")
 
 
-def report(rows: Sequence[NewContact], result: MutationResult) -> ContactsReport:
+def report(sent: Sequence[Mapping[str, Any]], result: MutationResult) -> ContactsReport:
     """Tell the vendor's answer row by row.
 
     Addresses are matched without regard to case, in whatever shape the sets have; rows that no set names are settled by
     the counters where these leave one reading only.
 
     Args:
-        rows: The rows as sent.
+        sent: The rows as sent, each with its `email`, else its `id`.
         result: The answer.
     """
-    return ContactsReport(rows, result)
+    return ContactsReport(sent, result)
 
 
 def verdicts(keys: Sequence[str], result: MutationResult) -> list[Verdict]:
     """Tell the vendor's answer key by key, as `report` does row by row.
 
     Args:
-        keys: `NewContact.key` of each row as sent.
+        keys: `row_key` of each row as sent.
         result: The answer.
     """
     last = dict(zip(keys, range(len(keys)), strict=True))

@@ -12,6 +12,7 @@ import attrs
 from ongage_async._operation import Encoded, ListIn, Operation, Repeat
 from ongage_async.errors import InvalidInputError
 from ongage_async.models import ChangeTo, Contact, ContactLike, ContactRow, ContactsReport, MutationResult, NewContact
+from ongage_async.models.contacts import as_sent
 from ongage_async.models.outcomes import report
 from ongage_async.resources._contacts_many import ContactsMany
 from ongage_async.resources._inputs import choice, counted, given, text, texts
@@ -141,13 +142,12 @@ class Contacts(ContactsMany):
             existing.
         Source: vendor page §3.3, POST /api/v2/contacts (seed, vendor doc).
         """
-        rows = _rows(contacts, are_new=not overwrite)
+        rows = _rows(contacts, overwrite=overwrite, are_new=not overwrite)
         for number, row in enumerate(rows, 1):
-            if row.email is None:
+            if "email" not in row:
                 raise InvalidInputError(f"row {number} has no email: a contact is created by its address")
-        body = [row.to_wire(overwrite=overwrite) for row in rows]
-        operation = OVERWRITE if all(row["overwrite"] for row in body) else CREATE
-        return await self._change(operation, rows, _one_or_many(body), list_id)
+        operation = OVERWRITE if all(row["overwrite"] for row in rows) else CREATE
+        return await self._change(operation, rows, _one_or_many(rows), list_id)
 
     async def update(self, contacts: Iterable[ContactRow], *, list_id: int | None = None) -> ContactsReport:
         """Update contacts that exist; never adds one.
@@ -167,11 +167,11 @@ class Contacts(ContactsMany):
         Repeat: SAFE: it sets the same values again.
         Source: vendor page §3.3, PUT /api/v2/contacts (seed, vendor doc); `overwrite` true as in its sample.
         """
-        rows = _rows(contacts)
+        rows = _rows(contacts, overwrite=True)
         for number, row in enumerate(rows, 1):
-            if row.email is None and row.id is None:
+            if "email" not in row and row["id"] is None:
                 raise InvalidInputError(f"row {number} has neither email nor id")
-        return await self._change(UPDATE, rows, _one_or_many([row.to_wire(overwrite=True) for row in rows]), list_id)
+        return await self._change(UPDATE, rows, _one_or_many(rows), list_id)
 
     async def change_status(
         self,
@@ -209,7 +209,7 @@ class Contacts(ContactsMany):
         credit = given(ocx_child_id=ocx_child_id, ocx_connection_id=ocx_connection_id)
         operation = CHANGE_STATUS_ONCE if credit or to is ChangeTo.REMOVE else CHANGE_STATUS
         body = {"change_to": to.value, "emails": addresses, **credit}
-        return await self._change(operation, [NewContact(email) for email in addresses], body, list_id)
+        return await self._change(operation, [{"email": email} for email in addresses], body, list_id)
 
     async def change_email(self, email: str, new_email: str, *, list_id: int | None = None) -> ContactsReport:
         """Change the address of one contact.
@@ -227,7 +227,7 @@ class Contacts(ContactsMany):
         Source: vendor page §3.3, PUT /api/contacts/change_email (seed; body: inferred).
         """
         body = {"email": text(email, "email"), "new_email": text(new_email, "new_email")}
-        return await self._change(CHANGE_EMAIL, [NewContact(email)], body, list_id)
+        return await self._change(CHANGE_EMAIL, [{"email": email}], body, list_id)
 
     async def delete(self, contact_ids: str | Sequence[str], *, list_id: int | None = None) -> MutationResult:
         """Delete contacts by id, for good as far as is known: no call brings them back.
@@ -280,17 +280,17 @@ class Contacts(ContactsMany):
         return self._read.mutation(answer, operation)
 
     async def _change(
-        self, operation: Operation, rows: Sequence[NewContact], body: Any, list_id: int | None
+        self, operation: Operation, sent: Sequence[Mapping[str, Any]], body: Any, list_id: int | None
     ) -> ContactsReport:
         answer = await self._caller.call(operation, body=body, list_id=list_id)
-        return report(rows, self._read.mutation(answer, operation))
+        return report(sent, self._read.mutation(answer, operation))
 
 
-def _rows(contacts: Iterable[ContactRow], *, are_new: bool = False) -> list[NewContact]:
+def _rows(contacts: Iterable[ContactRow], *, overwrite: bool, are_new: bool = False) -> list[dict[str, Any]]:
     if isinstance(contacts, (NewContact, Contact, Mapping, ContactLike)):
         raise InvalidInputError("give a list of rows, even for one: [row]")
     rows = enumerate(counted(contacts, "rows", _MANY), 1)
-    return [NewContact.of(row, number, is_new=are_new) for number, row in rows]
+    return [as_sent(row, number, overwrite=overwrite, is_new=are_new) for number, row in rows]
 
 
 def _one_or_many(body: list[dict[str, Any]]) -> Any:

@@ -3,9 +3,24 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ongage_async.errors import InvalidInputError, OngageError
 from ongage_async.models import Contact, NewContact
+from ongage_async.models.contacts import as_sent
+
+NAMES = st.sampled_from(["john@doe.com", " JOHN@doe.com", "", "  ", None, 7])
+ROWS = st.fixed_dictionaries(
+    {},
+    optional={
+        "email": NAMES,
+        "id": NAMES,
+        "fields": st.sampled_from([{"a": "b"}, {}, "x", None]),
+        "overwrite": st.sampled_from([True, False, None]),
+        "name": st.just("John"),
+    },
+)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +35,22 @@ from ongage_async.models import Contact, NewContact
 def test_every_form_of_a_row_is_sent_as_the_vendors_sample(row: Any) -> None:
     sample = {"email": "john@doe.com", "overwrite": True, "fields": {"name": "John Doe", "country": "Chile"}}
     assert NewContact.of(row).to_wire(overwrite=True) == sample
+
+
+@given(ROWS, st.booleans())
+def test_the_short_way_of_a_row_leads_where_the_long_one_does(row: dict[str, Any], overwrite: bool) -> None:
+    """`as_sent` makes no `NewContact` where it can; nobody may see which way a row went."""
+    before = dict(row)
+    try:
+        expected: Any = NewContact.of(row, 3).to_wire(overwrite=overwrite)
+    except InvalidInputError as error:
+        expected = str(error)
+    try:
+        sent: Any = as_sent(row, 3, overwrite=overwrite)
+    except InvalidInputError as error:
+        sent = str(error)
+    assert sent == expected
+    assert row == before
 
 
 def test_the_vendors_sample_is_itself_a_row() -> None:
