@@ -47,6 +47,8 @@ SQUEEZE, SQUEEZE_FULL, LEAST_SHARE, CREEP_WINDOWS = 0.7, 0.95, 0.1, 10
 (to SQUEEZE_FULL when our count was at the limit), not below LEAST_SHARE, and creeps back over CREEP_WINDOWS windows."""
 
 _BULK = Lane.BULK
+_ANSWERED, _REFUSED, _UNSENT, _UNCERTAIN = End.ANSWERED, End.REFUSED, End.UNSENT, End.UNCERTAIN
+# To look a member of an enumeration up takes as long as a call of a function, and every grant asks for seven.
 
 
 @define
@@ -140,9 +142,9 @@ class Budget:
 
     def _due_at(self, lane: Lane, ahead: int) -> float:
         """Return the same as far as pauses, tokens and the pace of BULK go, were there places enough."""
-        spare = self.reserve if lane is Lane.BULK else 0
+        spare = self.reserve if lane is _BULK else 0
         date = max(self.hold_until, self._token_at(spare + ahead))
-        return max(date, self._bulk_at + ahead * self.limits.interval_s) if lane is Lane.BULK else date
+        return max(date, self._bulk_at + ahead * self.limits.interval_s) if lane is _BULK else date
 
     def _pace(self, now: float) -> None:
         """Note that BULK sends a call now."""
@@ -167,7 +169,7 @@ class Budget:
         self.settle(now)
         if self.hold_until > now:
             return "pause"
-        if self.tokens_free <= (self.reserve if lane is Lane.BULK else 0):
+        if self.tokens_free <= (self.reserve if lane is _BULK else 0):
             return "rate"
         return "place" if self.places_taken >= self.limits.parallel else "turn"
 
@@ -188,17 +190,18 @@ class Budget:
         Returns:
             With REFUSED, what became of the account's hold-off; else None.
         """
-        self.settle(now)
+        if end is _REFUSED or self._first_expiry <= now:
+            self.settle(now)
         if self.open.pop(lease.id, None) is None:
             return None
-        if end is End.UNCERTAIN:
+        if end is _UNCERTAIN:
             heapq.heappush(self._late_places, now + self.margin_s)
             heapq.heappush(self._late_tokens, now + self.margin_s + self.limits.per_s)
-        elif end is not End.UNSENT:
+        elif end is not _UNSENT:
             self._homecoming.append(now + self.limits.per_s)
-        if end is End.REFUSED:
+        if end is _REFUSED:
             return self._refused(lease, now, retry_after_s, stretch)
-        if self.strikes and end is End.ANSWERED and lease.granted_at > self._hold_set_at:
+        if self.strikes and end is _ANSWERED and lease.granted_at > self._hold_set_at:
             self.strikes = 0
         return None
 
@@ -284,11 +287,11 @@ class Budget:
             now: Ledger time.
         """
         self.settle(now)
-        spare = self.reserve if lane is Lane.BULK else 0
+        spare = self.reserve if lane is _BULK else 0
         date = max(now, self.hold_until, self._nth_token(ahead + calls + spare, now))
         if self._place_at() > now:
             date = max(date, min(self._late_places, default=now))
-        if lane is Lane.BULK:
+        if lane is _BULK:
             date = max(date, max(self._bulk_at, now) + (ahead_bulk + calls - 1) * self.limits.interval_s)
         return date
 

@@ -7,9 +7,9 @@ import logging
 import math
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import anyio
 from attrs import define
@@ -36,6 +36,8 @@ UNTOLD_S = 60.0
 SPARE = 0.05
 """A window counts as full when no more than this share of its tokens is left."""
 
+_REFUSED = End.REFUSED
+
 JITTER = 0.1
 """A pause is at most this share longer than the vendor's ladder says, never shorter."""
 
@@ -51,9 +53,9 @@ class Permit:
 
     lease: Lease
     queued_s: float
-    _give_back: Callable[[Lease, End, float | None], Awaitable[Pause | None]]
+    _give_back: Callable[[Lease, End, float | None], Coroutine[Any, Any, Pause | None]]
 
-    async def give_back(self, end: End, *, retry_after_s: float | None = None) -> Pause | None:
+    def give_back(self, end: End, *, retry_after_s: float | None = None) -> Coroutine[Any, Any, Pause | None]:
         """Give token and place back, whoever is cancelled meanwhile; a second time changes nothing.
 
         Args:
@@ -63,7 +65,7 @@ class Permit:
         Returns:
             With `End.REFUSED`, the account's pause; else None.
         """
-        return await self._give_back(self.lease, end, retry_after_s)
+        return self._give_back(self.lease, end, retry_after_s)
 
 
 class Governor:
@@ -326,7 +328,7 @@ class Governor:
         )
 
     async def _take_back(self, lease: Lease, end: End, retry_after_s: float | None) -> Pause | None:
-        if self._instant is not None and end is not End.REFUSED:
+        if self._instant is not None and end is not _REFUSED:
             return self._instant.put_back(lease, end)
         stretch = 1.0 + random.random() * JITTER if end is End.REFUSED else 1.0  # noqa: S311 - spreads load, hides nothing
         pause: Pause | None = None

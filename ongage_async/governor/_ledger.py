@@ -174,7 +174,8 @@ class MemoryLedger:
 
     def take_alone(self, lane: Lane) -> Lease | None:
         """Grant a call if that is plain: nobody else uses the account or waits; see `Account.take_alone`."""
-        return self._shared.account.take_alone(lane, self.now(), self.name)
+        self._seen_at = now = self._time()
+        return self._shared.account.take_alone(lane, now, self.name)
 
     def scarce(self, lane: Lane) -> Scarce:
         """Say what a call that comes now has to wait for, if it has to."""
@@ -192,7 +193,7 @@ class MemoryLedger:
         self, lease: Lease, end: End, retry_after_s: float | None = None, stretch: float = 1.0
     ) -> Pause | None:
         """Do what `give_back` does."""
-        now = self.now()
+        self._seen_at = now = self._time()
         pause = self._shared.account.give_back(lease, end, now, retry_after_s=retry_after_s, stretch=stretch)
         self._wake_next(now)
         return pause

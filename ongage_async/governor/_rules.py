@@ -58,7 +58,7 @@ rate."""
 FORGET_S = 300.0
 """Members that were not heard of for that long are forgotten when a new one comes."""
 
-_LANES = tuple(Lane)
+_LANES, _BULK = tuple(Lane), Lane.BULK
 _NOBODY: Mapping[Lane, int] = {}
 
 
@@ -189,12 +189,12 @@ class Account(Budget):
     def _grant(
         self, lane: Lane, member: str, me: Member, now: float, expires_at: float, ask_again_at: float = -math.inf
     ) -> Lease:
-        if len(me.asks) > 1 or len(self.members) > 1:
+        if len(self.members) > 1 or len(me.asks) > 1:
             for other in _LANES:
                 if other != lane and self.is_ready(other, now) and self._is_asked(other, now):
                     self._passed[other] += 1
         self._passed[lane] = 0
-        if lane is Lane.BULK:
+        if lane is _BULK:
             self._pace(now)
         self._last_id = number = self._last_id + 1
         me.served[lane] = number
