@@ -158,6 +158,19 @@ def running_loop() -> object:
     return sys.modules["asyncio"].get_running_loop()
 
 
+def is_over(loop: object) -> bool:
+    """Say whether an event loop that `running_loop` told has ended for good: nothing that ran in it will go on."""
+    is_closed: Callable[[], bool] | None = getattr(loop, "is_closed", None)  # asyncio's have it, trio's token has not
+    if is_closed is not None:
+        return is_closed()
+    trio = sys.modules["trio"]
+    try:
+        cast("Any", loop).run_sync_soon(bool)  # which does nothing
+    except trio.RunFinishedError:
+        return True
+    return False
+
+
 def _spawn(keep: set[object], work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
     if is_trio_running():
         import trio  # here, as asyncio below: loaded already, and not at all where the other runs

@@ -118,6 +118,7 @@ class Governor:
 
     async def start(self) -> None:
         """Bind to the running event loop; clients do this, and the first `acquire` otherwise."""
+        self._line.settle_in()
         try:
             in_force = await self._ledger.start(self._line.wake)
         except LedgerLostError as error:

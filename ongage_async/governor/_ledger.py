@@ -11,7 +11,7 @@ from typing import Protocol
 import anyio
 from attrs import define, field
 
-from ongage_async._tasks import is_trio_running, running_loop
+from ongage_async._tasks import is_over, is_trio_running, running_loop
 from ongage_async.config import Lane, Limits
 from ongage_async.errors import ConfigurationError
 from ongage_async.governor._budget import Scarce
@@ -96,7 +96,8 @@ class _Shared:
 class MemoryLedger:
     """Keep the budget in this process, on the event loop's clock.
 
-    One event loop at a time may use it; when a new loop follows an old one its dates move along, none too early.
+    One event loop at a time may use it; when a new loop follows an old one its dates move along, none too early, and
+    calls that ended with the old one count as uncertain.
 
     Args:
         limits: What the account allows.
@@ -130,6 +131,8 @@ class MemoryLedger:
         """Bind to the running event loop."""
         loop = running_loop()
         if self._loop is not None and loop != self._loop:
+            if is_over(self._loop):
+                self._end_all()
             if self._shared.account.open:
                 raise ConfigurationError(
                     "this governor has calls open in another event loop: share a budget between loops, threads or "
@@ -146,6 +149,12 @@ class MemoryLedger:
             self._is_doubled = True
             before()
         return self._shared.account.limits
+
+    def _end_all(self) -> None:
+        """End the calls of an event loop that is over: nobody will, and the vendor may count them."""
+        for lease in list(self._shared.account.open.values()):
+            self._shared.account.give_back(lease, End.UNCERTAIN, self._seen_at)
+        self._shared.account.members.clear()  # and with them those who waited
 
     def now(self) -> float:
         """Return the loop's time."""

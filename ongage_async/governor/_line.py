@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import anyio
 
-from ongage_async._tasks import Yard, running_loop
+from ongage_async._tasks import Yard, is_over, running_loop
 from ongage_async.config import Lane
 from ongage_async.governor._lease import End, Lease, Wait
 from ongage_async.governor._ledger import Ledger, LedgerLostError, MemoryLedger
@@ -49,9 +49,17 @@ class Line:
         self._lease_s, self._told_to_wait = lease_s, told_to_wait
         self._queues = {lane: Queue() for lane in Lane}
         self._yard = Yard()
+        self._stands_in: object = None
         self._pumps_in: object = None
         self._changed: anyio.Event | None = None
         self._rests_until = math.inf
+
+    def settle_in(self) -> None:
+        """Bind to the running event loop, and forget who stood here in one that is over: nobody can wake them."""
+        before, self._stands_in = self._stands_in, running_loop()
+        if before is not None and before is not self._stands_in and is_over(before):
+            for _ in self._everybody():
+                pass
 
     def waiting_in(self, lane: Lane) -> int:
         """Return how many stand in one lane."""
@@ -103,12 +111,12 @@ class Line:
 
     def _abandon(self, lane: Lane, waiter: Waiter) -> None:
         """Leave the line for good; a grant that came at the same instant goes back unspent."""
-        if self._queues[lane].leave(waiter):
-            self.waiting -= 1
         if waiter.lease is not None:
             self.give_up(waiter.lease)
-        elif not self._queues[lane].waiting:  # others need not wait for this governor's turn any more
-            self._look_again()
+        elif self._queues[lane].leave(waiter):
+            self.waiting -= 1
+            if not self._queues[lane].waiting:  # others need not wait for this governor's turn any more
+                self._look_again()
 
     def _asks(self) -> dict[Lane, int]:
         return {lane: queue.waiting for lane, queue in self._queues.items() if queue.waiting}

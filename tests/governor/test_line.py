@@ -5,11 +5,13 @@ import random
 from collections.abc import Iterable
 
 import anyio
+import anyio.to_thread
 import pytest
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from ongage_async import ConfigurationError
+from ongage_async._tasks import is_over, running_loop
 from ongage_async.config import Lane, Limits
 from ongage_async.governor import End, Governor, MemoryLedger, Permit
 
@@ -209,6 +211,49 @@ def test_a_line_that_ended_with_its_event_loop_serves_in_the_next_one(pause_s: f
     asyncio.run(leave_somebody_in_line())
     assert left[0].cancelled()
     asyncio.run(asyncio.wait_for(governor.acquire(), 5.0))
+
+
+def test_calls_and_callers_of_a_loop_that_was_shut_in_their_midst_hold_nothing_up_in_the_next_one():
+    """Its call may have been counted: token and place come home when the margin has passed."""
+    governor = Governor(Limits(calls=10, per_s=60.0, parallel=1), margin_s=0.05)
+    shut = asyncio.new_event_loop()
+    shut.set_exception_handler(lambda *_: None)  # tasks that are never ended complain
+
+    async def leave_somebody_in_line() -> None:
+        await governor.start()
+        await governor.acquire()
+        left.extend(shut.create_task(governor.acquire()) for _ in range(3))
+        await asyncio.sleep(0)
+
+    async def look_and_call() -> None:
+        await governor.start()
+        found = await governor.statistics()
+        assert (found.open, found.places_free, found.tokens_free, found.waiting[Lane.NORMAL]) == (0, 0, 9, 0)
+        await asyncio.wait_for(governor.acquire(), 5.0)
+
+    left: list[object] = []
+    shut.run_until_complete(leave_somebody_in_line())
+    shut.close()
+    asyncio.run(look_and_call())
+
+
+async def test_calls_that_are_open_in_a_loop_that_goes_on_are_nobody_elses():
+    governor = Governor()
+    await governor.acquire()
+
+    def elsewhere() -> None:
+        asyncio.run(governor.start())
+
+    with pytest.raises(ConfigurationError, match="open in another event loop"):
+        await anyio.to_thread.run_sync(elsewhere)
+
+
+def test_a_loop_of_trio_that_has_ended_is_over():
+    async def main() -> object:
+        assert not is_over(running_loop())
+        return running_loop()
+
+    assert is_over(anyio.run(main, backend="trio"))
 
 
 def test_without_a_margin_a_grant_is_not_stale_the_moment_it_is_made():
