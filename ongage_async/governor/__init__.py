@@ -4,7 +4,8 @@
 of `_rules.py`. The engine takes one permit per attempt. Users reach this room for statistics, `eta` and sharing.
 """
 
-from ongage_async.governor._governor import Governor, Permit, from_url
+from ongage_async.governor._from_url import from_url
+from ongage_async.governor._governor import Governor, Permit
 from ongage_async.governor._lease import End, Pause
 from ongage_async.governor._ledger import Ledger, LedgerLostError, MemoryLedger
 from ongage_async.governor._statistics import GovernorStatistics, LaneStatistics

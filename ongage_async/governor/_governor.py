@@ -26,7 +26,7 @@ from ongage_async.governor._loss import GuardedLedger, OnLoss
 from ongage_async.governor._queue import Waiter
 from ongage_async.governor._statistics import GovernorStatistics, LaneTally
 
-__all__ = ["Governor", "Permit", "from_url"]
+__all__ = ["Governor", "Permit"]
 
 log = logging.getLogger("ongage_async.account")
 
@@ -376,32 +376,3 @@ def _write(event: Event) -> None:
             log.warning("processes that share the account were given different limits: the strictest holds")
         case _:
             pass
-
-
-def from_url(url: str | None, limits: Limits | None, *, account_key: str = "") -> Governor:
-    """Make a governor whose count is kept where `url` says.
-
-    Args:
-        url: None or ``memory:`` for this process alone; ``file:///path`` for the processes of one machine;
-            ``redis://``, ``rediss://``, ``valkey://`` or ``valkeys://`` for many machines.
-        limits: What the account allows.
-        account_key: What names the account among others in the same place; a hash, never a secret.
-
-    Raises:
-        ConfigurationError: No ledger is known for this kind of URL, or it cannot be used.
-    """
-    scheme = "memory" if url is None else url.partition(":")[0].lower()
-    limits = limits or Limits()
-    if url is None or scheme == "memory":
-        return Governor(limits)
-    if scheme == "file":
-        from ongage_async.governor._file import FileLedger
-
-        return Governor(limits, ledger=FileLedger(url, limits, account_key))
-    if scheme in {"redis", "rediss", "valkey", "valkeys"}:
-        from ongage_async.governor._redis import RedisLedger
-
-        return Governor(limits, ledger=RedisLedger(url, limits, account_key))
-    raise ConfigurationError(
-        f"no ledger for {scheme}: URLs: use file:///path (one machine) or redis://host (many), or leave governor= out"
-    )

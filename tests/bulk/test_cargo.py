@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ongage_async import InvalidInputError
 from ongage_async._operation import Encoded, Operation, Repeat
 from ongage_async._wire import render
+from ongage_async.bulk.many._batch import Batch
 from ongage_async.bulk.many._cargo import Cargo, Settled
 from ongage_async.bulk.many._intake import Singles, as_json
-from ongage_async.bulk.many._many import _Batch
 from ongage_async.bulk.sources._contacts import ContactTable
 from ongage_async.bulk.sources._lot import Lot
 from ongage_async.models import NewContact, RowKind
@@ -87,7 +87,7 @@ def test_a_row_that_does_not_overwrite_stays_out_of_a_cargo_with_its_address():
 
 def test_a_call_that_is_larger_than_calls_may_be_by_now_takes_no_more_and_no_bad_row():
     """While rows are read, other calls may be refused as too large: then there is less than no room in this one."""
-    batch = _Batch(0, cargo())
+    batch = Batch(0, cargo())
     assert batch.take(lot(*(f"c{number}@doe.com" for number in range(40))), 50, 1 << 20) == 40
     more = lot(*(f"d{number}@doe.com" for number in range(200)), faults={150: "email: empty"})
     assert batch.take(more, 25, 1 << 20) == 0

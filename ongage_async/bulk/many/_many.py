@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 import anyio.to_thread
-from attrs import define, field, frozen
+from attrs import frozen
 
+from ongage_async.bulk.many._batch import MOST_SPAN, Batch
 from ongage_async.bulk.many._batches import MOST_BYTES, MOST_ROWS, SPARE_CALLS, BatchSize, SpareCalls
 from ongage_async.bulk.many._cargo import Body, Cargo, Settled
 from ongage_async.bulk.many._courier import Courier, Order, Send, Turn
@@ -34,8 +35,6 @@ __all__ = ["Choices", "Many"]
 
 T = TypeVar("T")
 
-MOST_SPAN = 1_000
-"""Rows of the source that one call accounts for at most, those included that are not sent with it."""
 _place = attrgetter("index")
 _OPEN = (RowKind.UNKNOWN, RowKind.NOT_SENT)
 SILENCE = 3
@@ -65,75 +64,6 @@ class Choices:
     purpose: str = ""
 
 
-@define(eq=False)
-class _Batch:
-    """The rows of the source that one call accounts for."""
-
-    first: int
-    cargo: Cargo
-    lots: list[Lot] = field(factory=list)
-    unfit: list[tuple[int, Any, str]] = field(factory=list)
-    size_bytes: int = 2  # the brackets around them
-    rows: int = 0
-    turn: Turn | None = None
-
-    def take(self, lot: Lot, most: int, most_bytes: int) -> int:
-        """Take in rows that may go with this call, from the first on; return how many.
-
-        No address stands in it twice, unless its rows can be merged.
-
-        Args:
-            lot: What comes next.
-            most: Addresses of the call.
-            most_bytes: Bytes of their rows, but for a single one.
-        """
-        lot = lot.head(MOST_SPAN - self.rows)
-        room = max(0, most - len(self.cargo))  # calls may have been cut smaller since this one was begun
-        taken = self._take_all(lot.head(room), most_bytes) or self._take_each(lot, most, most_bytes)
-        if taken:
-            self.lots.append(lot.head(taken))
-            self.rows += taken
-        return taken
-
-    def _take_all(self, lot: Lot, most_bytes: int) -> int:
-        """Take in all of them, if there is nothing about any that has to be looked at; else none."""
-        size_bytes = self.size_bytes + len(",".join(lot.bodies).encode()) + 1
-        if lot.faults or size_bytes > most_bytes or not self.cargo.take(lot, self.first + self.rows):
-            return 0
-        self.size_bytes = size_bytes
-        return len(lot)
-
-    def _take_each(self, lot: Lot, most: int, most_bytes: int) -> int:
-        for at, (row, key, body) in enumerate(zip(lot.rows, lot.keys, lot.bodies, strict=True)):
-            place = self.first + self.rows + at
-            if len(self.cargo) >= most:
-                return at
-            if at in lot.faults:
-                self.unfit.append((place, row, lot.faults[at]))
-                continue
-            size_bytes = len(body.encode()) + 1
-            is_full = len(self.cargo) > 0 and self.size_bytes + size_bytes > most_bytes
-            if (is_full and key not in self.cargo.keys) or not self.cargo.add(place, key, row, body):
-                return at
-            self.size_bytes += size_bytes
-        return len(lot)
-
-    def refused(self) -> Settled:
-        """Return the rows that cannot be sent."""
-        places, rows, reasons = zip(*self.unfit, strict=True) if self.unfit else ((), (), ())
-        cargo = Cargo(_no_contact, self.cargo.body, places=list(places), rows=list(rows))
-        return Settled(cargo, [(RowKind.REJECTED, None, reason) for reason in reasons])
-
-    def rows_at(self, places: list[int]) -> list[Any]:
-        """Return what was read at some places of the source."""
-        rows = [row for lot in self.lots for row in lot.rows]
-        return [rows[place - self.first] for place in places]
-
-
-def _no_contact(_row: Any) -> None:
-    return None
-
-
 class Many:
     """Await it for the report, or iterate over it for an outcome per row.
 
@@ -156,7 +86,7 @@ class Many:
         self._size = BatchSize(choices.per_call)
         self._courier = Courier(send, repeatable, self._size, SpareCalls(choices.spare_calls))
         self._order = Order()
-        self._window: Window[tuple[_Batch, list[Settled]]] | None = None
+        self._window: Window[tuple[Batch, list[Settled]]] | None = None
         self._side = None if choices.side_file is None else SideFile(choices.side_file)
         self._journal = None if choices.journal is None else _journal(choices.journal, choices.purpose)
         self._span: Span | None = None
@@ -253,7 +183,7 @@ class Many:
             raise self._failure
         return False
 
-    async def _begin(self) -> Window[tuple[_Batch, list[Settled]]]:
+    async def _begin(self) -> Window[tuple[Batch, list[Settled]]]:
         self._began_s = anyio.current_time()
         try:
             if self._journal is not None or self._side is not None:
@@ -285,7 +215,7 @@ class Many:
         if journal is not None and side is not None:
             journal.claim(side.path)
 
-    async def _fill(self, window: Window[tuple[_Batch, list[Settled]]]) -> None:
+    async def _fill(self, window: Window[tuple[Batch, list[Settled]]]) -> None:
         while window.has_place and self._failure is None and not self._exhausted:
             batch = self._batch()
             try:
@@ -301,10 +231,10 @@ class Many:
                 batch.turn = self._order.take(batch.cargo.keys.keys())
                 window.start(self._carry, batch)
 
-    def _batch(self) -> _Batch:
-        return _Batch(self._place, Cargo(self._intake.contact, self._body))
+    def _batch(self) -> Batch:
+        return Batch(self._place, Cargo(self._intake.contact, self._body))
 
-    async def _gather(self, batch: _Batch) -> None:
+    async def _gather(self, batch: Batch) -> None:
         """Read rows until a call is full, the source ends, or a row comes that may not go with the others."""
         most_bytes = self._choices.bytes_per_call
         while len(batch.cargo) < self._size.rows and (room := self._room(batch)) > 0:
@@ -316,7 +246,7 @@ class Many:
                 return
             self._pass(lot, taken)
 
-    def _room(self, batch: _Batch) -> int:
+    def _room(self, batch: Batch) -> int:
         """Return how many rows more a call may account for; none of those that an earlier run has settled."""
         room = MOST_SPAN - batch.rows
         return room if self._span is None else min(room, self._span.first - self._place)
@@ -338,7 +268,7 @@ class Many:
         self._place += len(lot)
         return Settled(cargo, [(RowKind.NOT_SENT, None, None)] * len(lot))
 
-    async def _carry(self, batch: _Batch) -> tuple[_Batch, list[Settled]]:
+    async def _carry(self, batch: Batch) -> tuple[Batch, list[Settled]]:
         turn = batch.turn or Turn(batch.cargo.keys.keys())
         try:
             await turn.come()
@@ -349,7 +279,7 @@ class Many:
 
     # -- taking in ----------------------------------------------------------------------------------------------------
 
-    async def _take(self, batch: _Batch, settled: list[Settled]) -> None:
+    async def _take(self, batch: Batch, settled: list[Settled]) -> None:
         self._look_for_an_end(settled)
         settled.append(batch.refused())
         if self._journal is None and self._side is None:
@@ -378,7 +308,7 @@ class Many:
             self._courier.hopeless = settled[-1].error
         self._failure = self._failure or self._courier.hopeless
 
-    def _write(self, batch: _Batch, settled: list[Settled], counts: Any, reasons: Any) -> None:
+    def _write(self, batch: Batch, settled: list[Settled], counts: Any, reasons: Any) -> None:
         """Put rejected rows into the side file; then, if no row of the batch is open, the batch into the journal.
 
         Rejected rows of an open batch wait for the end: the next run sends them again, so they must stand behind all
