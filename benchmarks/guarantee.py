@@ -2,11 +2,12 @@
 
 Scaled by ten: 300 calls per 6 s instead of 60 s, and networks ten times as fast. All contenders of one process run side
 by side, each against a witness of its own; the load is saturating after a silence, as a nightly upload is. Then four
-processes share what each contender can share, on one machine, whose clock is the same for all; with the governor also
-while one of them is killed every second and another comes in its place.
+processes share what each contender can share, on one machine, whose clock is the same for all; where something is
+shared, also while one of them is killed every second and another comes in its place.
 """
 
 import asyncio
+import itertools
 import math
 import os
 import random
@@ -52,9 +53,10 @@ def _tail(chance: random.Random) -> tuple[float, float, float]:
     return tuple(chance.lognormvariate(math.log(0.003), 0.9) for _ in range(3))  # type: ignore[return-value] # three
 
 
+EVEN = "2 to 20 ms"
 NETWORKS = {
     "no jitter": Network(0.006, lambda _: (0.002, 0.002, 0.002)),
-    "2 to 20 ms": Network(0.011, lambda chance: [chance.uniform(0.002, 0.02) / 3 for _ in range(3)]),
+    EVEN: Network(0.011, lambda chance: [chance.uniform(0.002, 0.02) / 3 for _ in range(3)]),
     "log-normal tail": Network(3 * 0.003 * math.exp(0.9**2 / 2), _tail),
 }
 """Twenty to two hundred milliseconds, and so on, scaled by ten."""
@@ -65,12 +67,15 @@ def run(*, tiny: bool) -> list[dict[str, Any]]:
     limits = Limits(20, 1.0, 5) if tiny else Limits(300, 6.0, 10)
     windows = 2 if tiny else 3
     rows = []
-    for network in NETWORKS if not tiny else ("2 to 20 ms",):
+    networks = [EVEN] if tiny else list(NETWORKS)
+    for network in networks:
         rows += asyncio.run(_all(limits, windows, network))
     with redis_server() as redis:
-        for what, where in _shared(redis):
-            for kills in (False, True) if what.startswith("governor") else (False,):
-                rows.append(_together(what, where, limits, windows, kills=kills))
+        for what in _shared(redis):
+            for network, kills in [(network, False) for network in networks] + [(EVEN, True)]:
+                if kills and not what.startswith(("governor", "pyrate")):
+                    continue  # who shares nothing leaves nothing behind
+                rows.append(_together(what, _place(what, redis), limits, windows, network, kills=kills))
                 print(rows[-1], flush=True)
     return rows
 
@@ -168,21 +173,38 @@ async def _load(name: str, limits: Limits, for_s: float, network: str) -> dict[s
 # -- in several processes ---------------------------------------------------------------------------------------------
 
 
-def _shared(redis: str | None) -> list[tuple[str, str]]:
-    """Name what processes can share, and where; last, what people do who share nothing."""
-    folder = tempfile.mkdtemp()
-    found = [("governor, file", f"file://{folder}/ledger"), ("pyrate-limiter, SQLite", f"{folder}/pyrate.sqlite")]
-    if redis is not None:
-        found[1:1] = [("governor, Redis", f"{redis[:-1]}1")]
-        found.append(("pyrate-limiter, Redis", f"{redis[:-1]}2"))
-    return [*found, ("aiolimiter, not shared", ""), ("aiolimiter, a quarter for each", "")]
+def _shared(redis: str | None) -> list[str]:
+    """Name what processes can share; last, what people do who share nothing."""
+    on_redis = ["governor, Redis", "pyrate-limiter, Redis"] if redis is not None else []
+    return [
+        "governor, file",
+        *on_redis,
+        "pyrate-limiter, SQLite",
+        "aiolimiter, not shared",
+        "aiolimiter, a quarter for each",
+    ]
 
 
-def _together(what: str, where: str, limits: Limits, windows: int, *, kills: bool) -> dict[str, Any]:
+_scratch = itertools.count(1)
+
+
+def _place(what: str, redis: str | None) -> str:
+    """Return where one that nobody has used yet is shared."""
+    match what.rpartition(", ")[2]:
+        case "file":
+            return f"file://{tempfile.mkdtemp()}/ledger"
+        case "SQLite":
+            return f"{tempfile.mkdtemp()}/pyrate.sqlite"
+        case "Redis":
+            return f"{str(redis)[:-1]}{next(_scratch)}"
+        case _:
+            return ""
+
+
+def _together(what: str, where: str, limits: Limits, windows: int, network: str, *, kills: bool) -> dict[str, Any]:
     """Let four processes load it, each telling when its calls arrive and leave; kill one every second on demand."""
-    network = "2 to 20 ms"
     for_s = windows * limits.per_s
-    workers = [_worker(what, where, limits) for _ in range(PROCESSES)]
+    workers = [_worker(what, where, limits, network) for _ in range(PROCESSES)]
     began = time.monotonic() + limits.per_s
     lines = []
     while kills and time.monotonic() < began + for_s:
@@ -190,7 +212,7 @@ def _together(what: str, where: str, limits: Limits, windows: int, *, kills: boo
         victim = workers.pop(0)
         victim.kill()
         lines += victim.communicate()[0].splitlines()
-        workers.append(_worker(what, where, limits))
+        workers.append(_worker(what, where, limits, network))
     time.sleep(max(0.0, began + for_s - time.monotonic()))
     for worker in workers:
         worker.kill()
@@ -203,13 +225,13 @@ def _together(what: str, where: str, limits: Limits, windows: int, *, kills: boo
     return _row(what, network, processes, limits, Seen(began, for_s, [at for at, _ in came], left))
 
 
-def _worker(what: str, where: str, limits: Limits) -> "subprocess.Popen[str]":
-    given = [what, where, *map(str, (limits.calls, limits.per_s, limits.parallel))]
+def _worker(what: str, where: str, limits: Limits, network: str) -> "subprocess.Popen[str]":
+    given = [what, where, *map(str, (limits.calls, limits.per_s, limits.parallel)), network]
     command = [sys.executable, "-m", "benchmarks.guarantee", *given]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-async def _work(what: str, where: str, limits: Limits) -> None:
+async def _work(what: str, where: str, limits: Limits, network: str) -> None:
     """Load a contender until the end of this process; tell of each arrival and departure."""
     contender, chance = await _contender(what, where, limits), random.Random(os.getpid())
     number = 0
@@ -218,7 +240,7 @@ async def _work(what: str, where: str, limits: Limits) -> None:
         nonlocal number
         number += 1
         name = f"{os.getpid()}-{number}"
-        there, service, back = NETWORKS["2 to 20 ms"].legs(chance)
+        there, service, back = NETWORKS[network].legs(chance)
         await asyncio.sleep(there)
         print("a", name, time.monotonic(), ".", flush=True)
         await asyncio.sleep(service)
@@ -283,6 +305,6 @@ class SharedPyrate(WithSemaphore):
 
 
 if __name__ == "__main__":
-    what, where, calls, per_s, parallel = sys.argv[1:]
+    what, where, calls, per_s, parallel, network = sys.argv[1:]
     with suppress(KeyboardInterrupt):
-        asyncio.run(_work(what, where, Limits(int(calls), float(per_s), int(parallel))))
+        asyncio.run(_work(what, where, Limits(int(calls), float(per_s), int(parallel)), network))
