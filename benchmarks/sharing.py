@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.redis_server import redis_server
 from ongage_async import Limits
 from ongage_async.governor import End
-from ongage_async.governor._governor import from_url
+from ongage_async.governor._from_url import from_url
 
 __all__ = ["run"]
 
