@@ -120,6 +120,8 @@ def _fill(operation: Operation, route: str, path: Mapping[str, str | int]) -> st
         value = str(path[name]).strip() if name in path else ""
         if not value or value in _DOTS:  # "" and dots would name another endpoint
             _refuse(operation, f"`{name}` is missing or blank: it is part of the path")
+        if value.isascii() and value.isalnum():  # an id, as most are
+            return value
         try:
             return quote(value, safe="")
         except UnicodeEncodeError:

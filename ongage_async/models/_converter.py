@@ -2,17 +2,19 @@
 
 `structure` and `structure_many` are what resources call. The rules: a key the model does not know goes to its `extra`;
 so does a value that cannot be read, unless the field is strict (identity, an import's status), where the answer is
-refused with its path; both are counted (`_drift.py`) and told to `on_drift`. Sloppy scalars are read by `_scalars.py`.
-No I/O.
+refused with its path; both are counted (`_drift.py`) and told to `on_drift`. Here it is worked out what the keys of a
+model mean; objects are read by `_reading.py`, sloppy scalars by `_scalars.py`. No I/O.
 """
 
 import enum
-import functools
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from functools import lru_cache
+from itertools import chain
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import attrs
 from cattrs import Converter
@@ -22,16 +24,13 @@ from ongage_async.errors import DecodeError, mask
 from ongage_async.events import DriftSeen
 from ongage_async.models import _scalars, _shape
 from ongage_async.models._enums import OpenIntEnum, OpenStrEnum
+from ongage_async.models._reading import Plan, Read, Slot, read_many, read_one
 from ongage_async.models._scalars import UnreadableError
 
 M = TypeVar("M")
 OnDrift = Callable[[DriftSeen], None]
-_Read = Callable[[Any], Any]
 
-_VENDORS = "ocx_"
-"""How the names of the vendor's own fields of a contact begin (vendor page §3.3)."""
-
-_SCALARS: dict[Any, _Read] = {
+_SCALARS: dict[Any, Read] = {
     int: _scalars.to_int,
     float: _scalars.to_float,
     bool: _scalars.to_bool,
@@ -59,9 +58,12 @@ def structure(model_type: type[M], payload: Any, *, operation: str, on_drift: On
     Raises:
         DecodeError: It is no object, or a strict field is missing or unreadable; `path` says where.
     """
-    models = _structure([payload], model_type, operation, lambda _index: ())
-    _tell(models, on_drift)
-    return models[0]
+    try:
+        model: M = read_one(_plan(model_type), payload)
+    except UnreadableError as error:
+        raise _decode_error(model_type, error, operation) from None
+    _tell([model], on_drift)
+    return model
 
 
 def structure_many(
@@ -80,7 +82,10 @@ def structure_many(
         DecodeError: An item cannot be read; `path` says which, as in ``$.payload[3].id``.
     """
     items, place = _items(payload)
-    models = _structure(items, model_type, operation, place)
+    try:
+        models: list[M] = read_many(_plan(model_type), items, place)
+    except UnreadableError as error:
+        raise _decode_error(model_type, error, operation) from None
     _tell(models, on_drift)
     return tuple(models)
 
@@ -96,19 +101,6 @@ def _items(payload: Any) -> tuple[list[Any], Callable[[int], tuple[str | int, ..
     return [payload], lambda _index: ()
 
 
-def _structure(
-    items: list[Any], model_type: type[M], operation: str, place: Callable[[int], tuple[str | int, ...]]
-) -> list[M]:
-    read = cast("Callable[[Any, Any], M]", _CONVERTER.get_structure_hook(model_type))
-    models: list[M] = []
-    try:
-        for item in items:
-            models.append(read(item, model_type))  # noqa: PERF401  # the length says where it broke
-    except UnreadableError as error:
-        raise _decode_error(model_type, error.inside(*place(len(models))), operation) from None
-    return models
-
-
 def _decode_error(model_type: type[Any], error: UnreadableError, operation: str) -> DecodeError:
     path = "$.payload" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.place)
     return DecodeError(
@@ -121,67 +113,44 @@ def _decode_error(model_type: type[Any], error: UnreadableError, operation: str)
 # --- one plan per class -----------------------------------------------------------------------------------------------
 
 
-_Slot = tuple[str, str, type[Any] | None, Mapping[str, Any], _Read, bool]
-"""How one key becomes one attribute: key, attribute, type of the values that are taken as they are, texts that come
-often and what they mean, reader of all others, whether the model is refused when it cannot read. A bare tuple: taking a
-named one apart costs twice as much."""
-
-
-@attrs.frozen
-class _Plan:
-    """Hold what is worked out once per model.
-
-    Attributes:
-        slots: One per attribute that has a key of its own.
-        keys: Theirs.
-        blank: What each of these attributes is where nothing is said.
-        fresh: Attributes whose blank is made anew for each model, and what makes it.
-        required: Attributes and keys without which nothing can be read.
-        one_of: Attributes of which one at least must have a value.
-        rest: Attribute that takes what is unknown and not the vendor's own.
-        enums: Attributes and keys that hold an open enumeration.
-        nested: Attributes that hold models.
-    """
-
-    slots: tuple[_Slot, ...]
-    keys: frozenset[str]
-    blank: Mapping[str, Any]
-    fresh: tuple[tuple[str, Callable[[], Any]], ...]
-    required: tuple[tuple[str, str], ...]
-    one_of: tuple[str, ...]
-    rest: str | None
-    enums: tuple[tuple[str, str], ...]
-    nested: tuple[str, ...]
-
-
-_PLANS: dict[type[Any], _Plan] = {}
+_PLANS: dict[type[Any], Plan] = {}
 _FACTORY: type[Any] = attrs.Factory  # type: ignore[assignment]  # the stub says it is a function
 
 
-def _plan(model_type: type[Any]) -> _Plan:
+def _plan(model_type: type[Any]) -> Plan:
     if model_type not in _PLANS:
         _PLANS[model_type] = _make_plan(model_type)
     return _PLANS[model_type]
 
 
-def _make_plan(model_type: type[Any]) -> _Plan:
+def _make_plan(model_type: type[Any]) -> Plan:
     known = [a for a in attrs.fields(model_type) if a.name != "extra" and _shape.REST not in a.metadata]
     key = {a.name: a.metadata.get(_shape.KEY) or a.name for a in known}
     fresh = {a.name: a.default.factory for a in known if isinstance(a.default, _FACTORY)}
-    return _Plan(
+    return Plan(
+        model_type=model_type,
         slots=tuple(_slot(key[a.name], a) for a in known),
         keys=frozenset(key.values()),
-        blank={a.name: None if a.default is attrs.NOTHING else a.default for a in known if a.name not in fresh},
+        scalars=frozenset(key[a.name] for a in known if _is_scalar(_bare(a.type))),
+        blank={
+            a.name: None if isinstance(a.default, _FACTORY) or a.default is attrs.NOTHING else a.default
+            for a in attrs.fields(model_type)
+            if a.name not in fresh
+        },
         fresh=tuple(fresh.items()),
         required=tuple((a.name, key[a.name]) for a in known if a.default is attrs.NOTHING),
         one_of=getattr(model_type, "ONE_OF", ()),
         rest=next((a.name for a in attrs.fields(model_type) if _shape.REST in a.metadata), None),
-        enums=tuple((a.name, key[a.name]) for a in known if _is_open_enum(_bare(a.type))),
+        enums=tuple(
+            (attrgetter(a.name), key[a.name], frozenset({None, *_bare(a.type)}))
+            for a in known
+            if _is_open_enum(_bare(a.type))
+        ),
         nested=tuple(a.name for a in known if _is_models(a.type)),
     )
 
 
-def _slot(key: str, attribute: "attrs.Attribute[Any]") -> _Slot:
+def _slot(key: str, attribute: "attrs.Attribute[Any]") -> Slot:
     bare = _bare(attribute.type)
     exact = bare if bare in (int, str, bool) else None  # a float may be infinite
     return key, attribute.name, exact, _often(bare), _reader(bare), attribute.metadata.get(_shape.STRICT, False)
@@ -194,7 +163,7 @@ def _often(bare: Any) -> Mapping[str, Any]:
     return _OFTEN.get(bare, {})
 
 
-def _reader(bare: Any) -> _Read:
+def _reader(bare: Any) -> Read:
     """Return the function that reads a value of this type."""
     if bare in _SCALARS:
         return _SCALARS[bare]
@@ -224,95 +193,27 @@ def _is_models(annotation: Any) -> bool:
     return typing.get_origin(annotation) is tuple and _is_model(typing.get_args(annotation)[0])
 
 
+def _is_scalar(cls: Any) -> bool:
+    return _is_open_enum(cls) or cls in (int, float, bool, str, datetime)
+
+
 def _is_open_enum(cls: Any) -> bool:
     return isinstance(cls, type) and issubclass(cls, (OpenStrEnum, OpenIntEnum))
 
 
 def _model_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
-    """Return the function that reads a model: a page runs through it a hundred times, so it is one flat loop."""
     plan = _plan(cls)
-    slots, blank, rest = plan.slots, plan.blank, plan.rest
-
-    def read_model(value: Any, _type: Any) -> Any:
-        left = _object(value).copy()  # what no slot takes stays in it
-        take = left.pop
-        unreadable: dict[str, Any] = {}
-        model: Any = object.__new__(cls)
-        values = model.__dict__  # filled in one go: a frozen class's own __init__ pays for each attribute
-        values.update(blank)
-        for key, attribute, exact, often, read, strict in slots:
-            raw = take(key, None)
-            if raw is None:
-                continue
-            if raw.__class__ is exact:
-                values[attribute] = raw
-            elif raw.__class__ is str and raw in often:
-                values[attribute] = often[raw]
-            else:
-                try:
-                    values[attribute] = read(raw)
-                except UnreadableError as error:
-                    if strict:
-                        raise error.inside(key) from None
-                    unreadable[key] = raw
-        for attribute, make in plan.fresh:
-            values.setdefault(attribute, make())
-        if rest is not None:
-            values[rest], left = _parted(left)
-        values["extra"] = {**left, **unreadable} if left or unreadable else {}
-        _check_identity(plan, values)
-        return model
-
-    return read_model
-
-
-def _parted(unknown: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the list's own fields, and the vendor's that this version does not know."""
-    if _VENDORS not in "".join(unknown):  # one search is a fifth of the price of a look at each key
-        return unknown, {}
-    vendors = {key: value for key, value in unknown.items() if key.startswith(_VENDORS)}
-    return {key: value for key, value in unknown.items() if key not in vendors}, vendors
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return value
-    if isinstance(value, list) and not value:
-        return {}
-    raise UnreadableError("an object")
-
-
-def _check_identity(plan: _Plan, values: Mapping[str, Any]) -> None:
-    for attribute, key in plan.required:
-        if values[attribute] is None:
-            raise UnreadableError("a value", key)
-    for name in plan.one_of:
-        if not _scalars.is_nothing(values[name]):
-            return
-    if plan.one_of:
-        raise UnreadableError(" or ".join(plan.one_of))
+    return lambda value, _type: read_one(plan, value)
 
 
 def _models_hook(annotation: Any) -> Callable[[Any, Any], Any]:
-    model_type = typing.get_args(annotation)[0]
-    read = _CONVERTER.get_structure_hook(model_type)
-
-    def read_models(value: Any, _type: Any) -> tuple[Any, ...]:
-        items, place = _items(value)
-        models: list[Any] = []
-        try:
-            for item in items:
-                models.append(read(item, model_type))  # noqa: PERF401  # the length says where it broke
-        except UnreadableError as error:
-            raise error.inside(*place(len(models))) from None
-        return tuple(models)
-
-    return read_models
+    plan = _plan(typing.get_args(annotation)[0])
+    return lambda value, _type: tuple(read_many(plan, *_items(value)))
 
 
-def _enum_reader(cls: type[enum.Enum]) -> _Read:
+def _enum_reader(cls: type[enum.Enum]) -> Read:
     to_scalar = _scalars.to_int if issubclass(cls, int) else _scalars.to_text
-    make = functools.lru_cache(maxsize=64)(cls)  # an unknown value comes again with the next object
+    make = lru_cache(maxsize=64)(cls)  # an unknown value comes again with the next object
 
     def read_enum(value: Any) -> Any:
         scalar = to_scalar(value)
@@ -340,16 +241,27 @@ def _tell(models: list[Any], on_drift: OnDrift | None) -> None:
             on_drift(drift)
 
 
-def _drifts(models: Sequence[Any]) -> Iterator[DriftSeen]:
-    """Yield what models of one class do not know, and then the models in them."""
+def _drifts(models: Sequence[Any]) -> list[DriftSeen]:
+    """Return what models of one class do not know, and then the models in them."""
     if not models:
-        return
+        return []
     name, plan = type(models[0]).__name__, _plan(type(models[0]))
-    for key in dict.fromkeys(key for model in models if model.extra for key in model.extra):
-        yield DriftSeen(name, mask(key)[:LONGEST_NAME], "value" if key in plan.keys else "field")
-    for attribute, key in plan.enums:
-        values = [getattr(model, attribute) for model in models]
-        if [value for value in values if value is not None and not value.is_known]:
-            yield DriftSeen(name, key, "value")
+    found = [
+        _sighting(name, key if len(key) <= LONGEST_NAME else mask(key)[:LONGEST_NAME], key in plan.keys)
+        for key in dict.fromkeys(chain.from_iterable(map(_EXTRA, models)))
+    ]
+    for value_of, key, known in plan.enums:
+        if not known.issuperset(map(value_of, models)):
+            found.append(_sighting(name, key, True))
     for attribute in plan.nested:
-        yield from _drifts([inner for model in models for inner in getattr(model, attribute)])
+        found += _drifts([inner for model in models for inner in getattr(model, attribute)])
+    return found
+
+
+_EXTRA = attrgetter("extra")
+
+
+@lru_cache(maxsize=256)
+def _sighting(model: str, key: str, is_value: bool) -> DriftSeen:
+    """Return the same object for what comes again with each answer: it is made and counted in half the time."""
+    return DriftSeen(model, mask(key)[:LONGEST_NAME], "value" if is_value else "field")

@@ -49,6 +49,16 @@ def to_int(value: Any) -> int | None:
     return None if number is None else int(number)
 
 
+def to_ints(texts: list[str]) -> list[int | None]:
+    """Read whole numbers from texts."""
+    try:
+        if "".join(texts).isdecimal():  # one look at all of them
+            return list(map(int, texts))
+    except ValueError:  # one is blank, or has thousands of digits
+        pass
+    return [to_int(text) for text in texts]
+
+
 def _is_digits(text: str) -> bool:
     return text.isascii() and text.removeprefix("-").isdigit()
 
@@ -117,6 +127,16 @@ def to_datetime(value: Any) -> datetime | None:
     except UnreadableError:
         return _iso_time(value)
     return _unix_time(seconds or 0)
+
+
+def to_datetimes(texts: list[str]) -> list[datetime | None]:
+    """Read times from texts."""
+    try:
+        if "".join(texts).isdecimal():
+            return [_from_unix(seconds, UTC) if seconds else None for seconds in map(int, texts)]
+    except (OverflowError, ValueError, OSError):
+        pass
+    return [to_datetime(text) for text in texts]
 
 
 def _unix_time(seconds: float) -> datetime | None:
