@@ -2,6 +2,11 @@
 
 Processor time is the client's alone: the vendor says the same thing to everybody, in another process. Rounds take
 turns, so that a busy machine is busy for all; ratios are made within a round.
+
+A crowd calls long enough for its p99 to say something. Whatever stops the process stops all who call then: 50 calls,
+which were the slowest hundredth of half a second. The full collection of Python's garbage is such a stop (50 to 70 ms
+with all that is imported here, every 3 s on trio, whose timers wait by the thousand to be thrown away): the slowest
+call tells of it, as it should.
 """
 
 import asyncio
@@ -25,11 +30,13 @@ __all__ = ["run"]
 CALLERS = 50
 CALLS = {"contacts.get_by_email": "get_by_email", "contacts.create, 100 rows": "create"}
 COST, RATIO = "CPU, µs a call", "of what users write today"
+P99, SLOWEST = "p99/p50", "slowest/p50"
+SPREAD = {P99, SLOWEST}
 
 
 def run(*, tiny: bool) -> list[dict[str, Any]]:
     """Measure all ways, in turns."""
-    calls, rounds, crowd_s = (40, 1, 0.05) if tiny else (1000, 5, 0.5)
+    calls, rounds, crowd_s = (40, 1, 0.05) if tiny else (1000, 5, 2.0)
     rows = []
     with canned_vendor() as vendor:
         for title, kind in CALLS.items():
@@ -50,7 +57,8 @@ def _row(title: str, way: Way, costs: dict[str, list[float]], crowds: list[dict[
     row: dict[str, Any] = {"10 in parallel": title, "by": way.name, COST: median_and_spread(ours)}
     row[RATIO] = round(median(ratios), 2)
     for what in crowds[0] if crowds else ():
-        row[what] = round(median([crowd[what] for crowd in crowds]), 2)
+        seen = [crowd[what] for crowd in crowds]
+        row[what] = median_and_spread(seen) if what in SPREAD else round(median(seen), 2)
     return row
 
 
@@ -107,7 +115,8 @@ async def _crowd(call: Callable[[], Awaitable[object]], for_s: float) -> dict[st
     p50 = took[len(took) // 2]
     return {
         f"p50 of {CALLERS} callers, ms": p50 * 1e3,
-        "p99/p50": took[int(len(took) * 0.99)] / p50,
+        P99: took[int(len(took) * 0.99)] / p50,
+        SLOWEST: took[-1] / p50,
         "slowest/fastest caller": min(made) / max(made),
         "collisions a call": len(collisions) / len(took),
     }

@@ -61,7 +61,8 @@ def report_of(worker: "subprocess.Popen[str]", kill_after_s: float | None) -> di
     """
     try:
         if kill_after_s is not None and worker.stdout is not None:
-            worker.stdout.readline()  # ready: what follows is the load
+            while os.read(worker.stdout.fileno(), 1) not in (b"\n", b""):  # ready: what follows is the load
+                pass  # not by readline, which may read on, and keep a report from `communicate`
             worker.wait(kill_after_s)
         out, _ = worker.communicate(timeout=60)
     except subprocess.TimeoutExpired:

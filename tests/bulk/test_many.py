@@ -42,7 +42,7 @@ from ongage_async.emulator import Emulator, Fault
 from ongage_async.models import Contact, NewContact, RowKind, RowOutcome
 from tests.bulk import streams
 
-pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time, pytest.mark.usefixtures("threads_take_no_time")]
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -74,6 +74,7 @@ def test_imports_that_end_together_leave_no_answer_to_those_that_come_after_them
 
 
 @pytest.mark.virtual_time
+@pytest.mark.usefixtures("threads_take_no_time")
 @pytest.mark.parametrize(
     ("rows", "part_rows", "interval_s"),
     [(1_000, None, None), (6_000, None, None), (8_000, 2_000, None), (4_000, 500, 5.0)],

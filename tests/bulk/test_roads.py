@@ -16,7 +16,7 @@ from ongage_async.errors import JournalError
 from tests.bulk import streams
 from tests.bulk.direct_stage import DirectStage
 
-pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time, pytest.mark.usefixtures("threads_take_no_time")]
 
 
 @pytest.fixture

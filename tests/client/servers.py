@@ -66,6 +66,8 @@ class RawServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):  # closing alone would let the thread wait on, perhaps on another's socket
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:

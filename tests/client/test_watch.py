@@ -108,7 +108,7 @@ async def test_an_import_of_three_hours_costs_few_calls_and_all_are_bulk(ongage_
     last = (await watched(ongage_inside, import_id))[-1]
     assert last.is_completed
     assert 150 < inside.witness.count("imports.get") < 320
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     lanes = (await ongage_inside.governor.statistics()).lanes
     assert [lanes[lane].granted for lane in lanes] == [0, 1, inside.witness.count("imports.get")]
 

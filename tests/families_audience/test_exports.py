@@ -19,7 +19,6 @@ from ongage_async import (
 from ongage_async.emulator import Emulator, Fault, Readings
 from ongage_async.errors import InvalidInputError
 from ongage_async.models import ExportDateFormat, ExportStatus
-from ongage_async.resources import _download
 from ongage_async.resources.criteria import field
 from tests.client.conftest import Wire
 from tests.client.variants import readings_of, variants
@@ -159,13 +158,8 @@ async def test_what_goes_wrong_while_waiting_is_survived(
 
 
 @pytest.mark.virtual_time
-async def test_an_export_of_three_hours_costs_few_calls(
-    ongage_inside: OngageClient, inside: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    async def at_once(work: Any, *args: Any) -> Any:  # virtual time does not wait for threads
-        return work(*args)
-
-    monkeypatch.setattr(_download, "_in_thread", at_once)
+@pytest.mark.usefixtures("threads_take_no_time")
+async def test_an_export_of_three_hours_costs_few_calls(ongage_inside: OngageClient, inside: Emulator, tmp_path: Path):
     inside.state.audience.ready_s = 3 * 3600.0
     began = anyio.current_time()
     made = await ongage_inside.exports.create("x", mailing_id=[1], **SOME)

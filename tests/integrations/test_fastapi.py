@@ -285,8 +285,8 @@ async def test_what_the_vendor_does_is_told_with_its_outcome(
 
 
 async def test_an_answer_that_does_not_come_in_time_is_504(ongage_emulator: Emulator):
-    ongage_emulator.latency = 0.2
-    ongage = Ongage(lambda: client_of(ongage_emulator, retry=RetryPolicy.none(), timeout_s=0.05))
+    ongage_emulator.latency = 2.0
+    ongage = Ongage(lambda: client_of(ongage_emulator, retry=RetryPolicy.none(), timeout_s=0.4))
     async with running(app_of(ongage)) as visitor:
         answer = await visitor.get("/lists")
     assert (answer.status_code, answer.json()["outcome"]) == (504, UNKNOWN)

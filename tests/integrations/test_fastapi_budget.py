@@ -16,7 +16,7 @@ from ongage_async.governor import LedgerLostError, MemoryLedger
 from ongage_async.governor._loss import GuardedLedger
 from ongage_async.integrations.fastapi import Ongage
 from ongage_async.integrations.fastapi._budget import BINS, _page
-from tests.integrations.apps import running
+from tests.integrations.apps import running, until
 from tests.support import client_of, credentials_of
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +36,11 @@ async def waiting(ongage: Ongage, lane: Lane, number: int) -> AsyncIterator[None
     async with anyio.create_task_group() as callers:
         for _ in range(number):
             callers.start_soon(ongage.client.with_options(lane=lane).lists.page)
-        await anyio.sleep(0.02)
+
+        async def all_wait() -> bool:
+            return (await ongage.client.governor.statistics()).lanes[lane].waiting == number
+
+        await until(all_wait)
         yield
         callers.cancel_scope.cancel()
 
@@ -66,14 +70,19 @@ async def test_a_worker_tells_who_waits_in_the_others(ongage_emulator: Emulator,
         shared = {"governor": f"file://{tmp_path}/ongage.ledger", "limits": Limits(2, per_s=60.0)}
         return Ongage(lambda: OngageClient(credentials_of(emulator), base_url=emulator.url, **shared))
 
-    emulator = ongage_emulator
+    emulator, seen = ongage_emulator, dict[str, Any]()
     one, other = worker(), worker()
     async with running(app_of(one)) as visitor, running(app_of(other)):
         for each in (one, other):
             await each.client.lists.page()
+
+        async def all_are_seen() -> bool:
+            seen.update((await visitor.get("/ongage/budget.json")).json())
+            return seen["lanes"]["URGENT"]["waiting"] == 4
+
         async with waiting(other, Lane.URGENT, 3), waiting(one, Lane.URGENT, 1):
-            seen = (await visitor.get("/ongage/budget.json")).json()
-    assert (seen["spent"], seen["processes"], seen["lanes"]["URGENT"]["waiting"]) == (2, 2, 4)
+            await until(all_are_seen)
+    assert (seen["spent"], seen["processes"]) == (2, 2)
 
 
 async def test_health_tells_a_paused_account_from_a_worker_that_is_ill(ongage_emulator: Emulator):

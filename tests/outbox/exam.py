@@ -20,6 +20,8 @@ from tests.support import memory_folder
 
 STORES = ("sqlite", "redis")
 LEASE_S = 0.04
+ALIVE_S = 1.0
+"""The lease of one that must not seem dead though the machine stands still for a moment."""
 _numbers = count(1)
 
 
@@ -63,6 +65,14 @@ def outbox_url(kind: str, folder: Path) -> Iterator[str]:
         return
     with memory_folder(folder) as place:
         yield f"sqlite://{place}/outbox.db"
+
+
+def passed(for_s: float) -> Iterator[None]:
+    """Let real time pass, in steps in which something may be done."""
+    ends_at = time.monotonic() + for_s
+    while time.monotonic() < ends_at:
+        time.sleep(0.02)
+        yield
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:

@@ -10,7 +10,7 @@ from ongage_async._operation import Repeat
 from ongage_async.config import Lane
 from ongage_async.errors import InvalidInputError
 from ongage_async.outbox import Status
-from tests.outbox.exam import LEASE_S, Exam, call
+from tests.outbox.exam import ALIVE_S, Exam, call, passed
 
 ALL = {Lane.URGENT: 100, Lane.NORMAL: 100, Lane.BULK: 100}
 
@@ -153,13 +153,12 @@ def test_a_dead_senders_entries_are_taken_over(exam: Exam):
 
 def test_a_sender_that_lives_keeps_its_entries(exam: Exam):
     """However long it takes: it says that it lives, and nobody takes anything from it."""
-    store, other = exam.open_one(), exam.open_one()
+    store, other = exam.open_one(lease_s=ALIVE_S), exam.open_one(lease_s=ALIVE_S)
     store.put(call("waits"))
     store.put(call("sends"))
     store.claim(ALL)
     store.begin("sends")
-    for _ in range(6):
-        time.sleep(LEASE_S / 3)
+    for _ in passed(1.2 * ALIVE_S):
         store.sweep(("waits", "sends"), 60)
         other.sweep((), 60)
         assert len(other.claim(ALL)) == 0
@@ -195,12 +194,13 @@ def test_putting_the_same_entry_again_is_putting_it_once(exam: Exam):
 def test_what_is_late_is_not_sent(exam: Exam):
     """Neither from the queue, nor from a sender that has waited too long with it."""
     store = exam.open_one(lease_s=60)
-    store.put(call("waits", expires_in_s=0.02))
+    store.put(call("waits", expires_in_s=0.5))
     store.put(call("later", expires_in_s=60))
     assert 0 < store.get("later").expires_in_s <= 60
-    store.put(call("claimed", expires_in_s=0.02, lane=Lane.URGENT))
+    store.put(call("claimed", expires_in_s=0.5, lane=Lane.URGENT))
     assert ids(store.claim({Lane.URGENT: 1})) == ["claimed"]
-    time.sleep(0.03)
+    for _ in passed(0.52):
+        pass
     assert store.begin("claimed") is False
     store.sweep(("claimed",), 60)
     assert [status(store, name) for name in ("waits", "claimed")] == [Status.EXPIRED] * 2
@@ -210,10 +210,11 @@ def test_what_is_late_is_not_sent(exam: Exam):
 
 def test_what_is_on_its_way_does_not_expire(exam: Exam):
     store = exam.open_one(lease_s=60)
-    store.put(call("one", expires_in_s=0.02))
+    store.put(call("one", expires_in_s=0.5))
     store.claim(ALL)
     assert store.begin("one") is True
-    time.sleep(0.03)
+    for _ in passed(0.52):
+        pass
     store.sweep(("one",), 60)
     assert status(store, "one") is Status.SENDING
 

@@ -155,9 +155,14 @@ async def test_waiting_for_a_permit_is_not_sending(emulator: Emulator, url: str)
     async with client_of(emulator, limits=Limits(calls=1, per_s=60)) as ongage, ongage.outbox(url) as outbox:
         await (await outbox.transactional.send(MESSAGE, "first@doe.com")).wait(10)
         second = await outbox.transactional.send(MESSAGE, "second@doe.com")
+
+        async def waits() -> bool:
+            return sum(lane.waiting for lane in (await ongage.governor.statistics()).lanes.values()) == 1
+
+        await until(waits)
         with pytest.raises(JobTimeoutError) as caught:
             await second.wait(timeout_s=0.15)
-        assert sum(lane.waiting for lane in (await ongage.governor.statistics()).lanes.values()) == 1
+        assert await waits()
         counts = await outbox.statistics()
         assert (counts.queued, counts.sending, counts.sent) == (1, 0, 1)
         assert (caught.value.job.status, caught.value.job.attempts) == (Status.QUEUED, 0)

@@ -13,7 +13,7 @@ from ongage_async.outbox import Status
 from ongage_async.outbox._redis import _moved_to
 from tests.ledgers.redis_exam import one_server
 from tests.ledgers.redis_server import RedisServer, cluster_of_two
-from tests.outbox.exam import LEASE_S, Exam, call
+from tests.outbox.exam import ALIVE_S, LEASE_S, Exam, call, passed
 from tests.outbox.test_conformance import ALL, ids, status
 
 
@@ -182,15 +182,14 @@ def test_an_entry_that_was_deleted_by_hand_stops_no_other(exam: Exam):
 
 def test_what_a_dead_sender_had_is_found_behind_all_that_the_living_have(exam: Exam):
     """A look of Redis passes over ten entries for each that is wanted, and would begin at the same ten each time."""
-    living, dead = exam.open_one(lease_s=0.2), exam.open_one(lease_s=0.2)
+    living, dead = exam.open_one(lease_s=ALIVE_S), exam.open_one(lease_s=ALIVE_S)
     rest = [f"{number}" for number in range(30)]
     for name in rest:
         living.put(call(name))
     assert ids(living.claim(ALL)) == rest
     living.put(call("one"))
     assert ids(dead.claim(ALL)) == ["one"]
-    for _ in range(5):
-        time.sleep(0.05)
+    for _ in passed(1.2 * ALIVE_S):
         living.sweep(rest, 60)
     assert ids(living.claim({Lane.NORMAL: 1})) == ["one"]
 

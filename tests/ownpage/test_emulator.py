@@ -95,7 +95,9 @@ def test_a_file_is_really_fetched_and_applied(delimiter: str):
             assert (answer.json()["name"], answer.json()["status"]) == ("b.csv", "uploaded")
             assert (await client.post("/files", json={"email_list_id": 123, "url": "http://127.0.0.1:9/"})).is_error
             assert (await client.post("/files", json={"email_list_id": 9, "url": "https://files.test/"})).is_error
-            await asyncio.sleep(0.1)
+            async with asyncio.timeout(10):
+                while len(inside.state.first_list.subscribers) < 2:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
         return inside
 
     (first, second) = asyncio.run(talk()).state.first_list.subscribers.values()

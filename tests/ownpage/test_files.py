@@ -189,7 +189,7 @@ async def test_a_list_in_use_is_reported_and_not_raised(
                 await anyio.sleep(0.01)
 
         tasks.start_soon(live)
-        report = await ownpage.files.run(source, stage=drop, settled_s=0.3, interval_s=0.02, timeout_s=0.4)
+        report = await ownpage.files.run(source, stage=drop, settled_s=0.7, interval_s=0.02, timeout_s=0.9)
         tasks.cancel_scope.cancel()
     assert (report.settled, report.adds_up) == (False, True)
     assert "still changing" in report.as_text()

@@ -88,7 +88,7 @@ async def test_a_token_that_grows_old_again_and_again_is_renewed_under_load(emul
 async def test_a_refusal_that_comes_late_does_not_throw_the_new_token_away(emulator: OwnpageEmulator):
     async with client_of(emulator) as ownpage:
         await ownpage.lists.page()
-        emulator.faults.add("lists.page", Fault(replace_status=401, downlink_s=0.4), times=1)
+        emulator.faults.add("lists.page", Fault(replace_status=401, downlink_s=1.0), times=1)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ownpage.lists.page)
             while emulator.witness.count("lists.page") < 2:  # noqa: ASYNC110 - the witness is in another thread
@@ -158,7 +158,7 @@ async def test_a_token_for_somebody_else(ownpage: OwnpageClient, emulator: Ownpa
 
 
 async def test_whoever_gives_up_waiting_leaves_the_renewal_to_the_others(emulator: OwnpageEmulator):
-    emulator.app.app.latency = lambda operation: 0.1 if operation == "tokens.create" else 0.0  # type: ignore[attr-defined]
+    emulator.app.app.latency = lambda operation: 1.0 if operation == "tokens.create" else 0.0  # type: ignore[attr-defined]
     async with client_of(emulator) as ownpage, anyio.create_task_group() as tasks:
         with anyio.move_on_after(0.03) as first:
             await ownpage.lists.page()
@@ -170,7 +170,7 @@ async def test_whoever_gives_up_waiting_leaves_the_renewal_to_the_others(emulato
 
 
 async def test_a_client_that_is_closed_gets_no_more_tokens(emulator: OwnpageEmulator):
-    emulator.app.app.latency = 0.3  # type: ignore[attr-defined]
+    emulator.app.app.latency = 1.0  # type: ignore[attr-defined]
     ownpage = client_of(emulator)
     async with anyio.create_task_group() as tasks:
 
