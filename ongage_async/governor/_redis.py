@@ -160,7 +160,7 @@ class RedisLedger:
 
     async def hold(self, for_s: float) -> None:
         """Hold all calls of the account for so many seconds."""
-        await self._ask("hold", f"{for_s:.17g}")
+        await self._ask("hold", *said.hold_args(for_s))
 
     async def resume(self) -> None:
         """End every pause; all who wait are woken."""
@@ -272,11 +272,9 @@ class RedisLedger:
     async def _join(self) -> said.Answer:
         """Tell our limits, and the calls that we have open from before the server's memory was lost."""
         while True:
-            words: list[str] = []
             told = [held for held in self._held.values() if not held.is_ending]
-            for held in told:
-                words += [said.lease_word(held.lease), f"{held.lease_s:.17g}", held.known_in]
-            answer = await self._ask("join", *words)
+            args = said.join_args((held.lease, held.lease_s, held.known_in) for held in told)
+            answer = await self._ask("join", *args)
             for held in told:
                 held.known_in = answer.generation
             if all(held.known_in == self._generation for held in self._held.values() if not held.is_ending):
@@ -354,7 +352,7 @@ class RedisLedger:
             return
         sent_at = time.monotonic()
         lease_s = max(held.lease_s for held in due)
-        answer = await self._ask("renew", f"{lease_s:.17g}", *(said.lease_word(held.lease) for held in due))
+        answer = await self._ask("renew", *said.renew_args((held.lease for held in due), lease_s))
         for held, found in zip(due, answer.words, strict=True):
             held.seen_at = sent_at
             if found == "0" and held.known_in == answer.generation:

@@ -1,13 +1,15 @@
 """What is said to the Redis ledger and what it answers: the script, its keys, its words. Pure; nothing is sent here.
 
 The script (`ledger_state.lua` and `ledger.lua`) is the port of `_rules.py`; the constants of both are written there and
-only there, and put in front of the script's text here. Used by `_redis.py`.
+only there, and put into the script's text here. Used by `_redis.py`.
 """
 
 import hashlib
 import math
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -20,12 +22,14 @@ __all__ = [
     "Answer",
     "Script",
     "give_back_args",
-    "lease_word",
+    "hold_args",
+    "join_args",
     "limits_args",
     "read_account",
     "read_decision",
     "read_limits",
     "read_pause",
+    "renew_args",
     "take_args",
 ]
 
@@ -41,8 +45,7 @@ DEAF = 10
 """How many of a line who do not listen, being dead, are passed over to wake one who does."""
 
 _LANES = tuple(Lane)
-_NAMES = ("state", "home", "places", "open", "members", "names", "fresh", "line0", "line1", "line2")
-
+_NAMES = ("account", "home", "places", "open", "names", "fresh", "line0", "line1", "line2")
 
 _RULES = (
     "PASSED_OVER CATCH_UP CATCH_UP_S SQUEEZE SQUEEZE_FULL LEAST_SHARE CREEP_WINDOWS TURN_S PATIENCE_S "
@@ -50,13 +53,25 @@ _RULES = (
 )
 
 
-def _constants() -> str:
+def _constants() -> dict[str, str]:
+    """Return the rules' constants and this file's, as Lua writes them."""
     values = {name: getattr(_rules, name) for name in _RULES.split()}
     values |= {"LEAP_S": LEAP_S, "KEEP_S": KEEP_S, "KEEP_MOST_S": KEEP_MOST_S, "DEAF": DEAF}
-    ladder = ", ".join(map(repr, _rules.VENDOR_LADDER_S))
-    return (
-        f"local C = {{{', '.join(f'{name} = {value!r}' for name, value in values.items())}, LADDER = {{{ladder}}}}}\n"
-    )
+    values |= {"LADDER": f"{{{', '.join(map(str, _rules.VENDOR_LADDER_S))}}}"}
+    return {name: str(value) for name, value in values.items()}
+
+
+@cache
+def _whole_text() -> str:
+    """Return the script's text, with the constants in it.
+
+    The second file is the body of a function: its own functions take from that one what they share with the first
+    file, where otherwise Lua searches the stack for each variable of each of them, at every command.
+    """
+    folder, values = files("ongage_async.governor"), _constants()
+    state, decision = (folder.joinpath(name).read_text("utf-8") for name in ("ledger_state.lua", "ledger.lua"))
+    text = f"{state}\nreturn (function()\n{decision}\nend)()\n"
+    return re.sub(r"\bC\.([A-Z_]+)", lambda found: values[found[1]], text)
 
 
 @value
@@ -97,23 +112,19 @@ class Script:
     """
 
     def __init__(self, account_key: str, limits: Limits, margin_s: float, reserve: int) -> None:
-        texts = [
-            files("ongage_async.governor").joinpath(name).read_text("utf-8")
-            for name in ("ledger_state.lua", "ledger.lua")
-        ]
-        self.text = _constants() + "\n".join(texts)
+        self.text = _whole_text()
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         self.keys: Sequence[bytes] = [f"{{ongage:{account_key}}}:{name}".encode() for name in _NAMES]
         command = (b"EVALSHA", self.sha.encode(), b"%d" % len(self.keys), *self.keys)
         self._head = b"*%d\r\n%b" % (len(command) + 1, b"".join(map(_packed, command)))
         self._prefix = f"{{ongage:{account_key}}}:"
-        self._policy = [_text(margin_s), _text(reserve)]
+        self._policy = [_number(margin_s), _number(reserve)]
         self.declare(limits)
 
     def declare(self, limits: Limits) -> None:
         """Say from now on that the account allows `limits`."""
         self.limits = limits
-        self._own = " ".join((*self._policy, *limits_args(limits)))
+        self._own = ",".join((*self._policy, *limits_args(limits)))
 
     def packed(self, words: str) -> bytes:
         """Return the command that runs the script, as it goes over the wire."""
@@ -133,50 +144,69 @@ class Script:
         expected: float | None = None,
         now: float | None = None,
     ) -> str:
-        """Return the script's argument: one string of words, since each further one costs time at both ends.
+        """Return the script's argument: one JSON array, since each further argument costs time at both ends.
 
         Args:
             op: The operation.
             member: Who asks.
-            *args: The operation's own.
+            *args: The operation's own, as JSON.
             generation: The one that the member last saw; empty when it knows of none.
             seen_id: The highest number of a lease that it saw in it.
             expected: What ledger time it thinks that it is.
             now: What time it is, in tests.
         """
-        times = ("-" if now is None else _text(now), "-" if expected is None else _text(expected))
-        return " ".join([op, times[0], member, generation or "-", str(seen_id), times[1], self._own, *args])
+        known = _text(generation) if generation else "false"
+        head = f'"{op}",{_number(now)},"{member}",{known},{seen_id},{_number(expected)}'
+        return f"[{','.join((head, self._own, *args))}]"
 
 
 def _packed(word: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(word), word)
 
 
-def _text(value: float) -> str:
-    return f"{value:.17g}"
+def _number(value: float | None) -> str:
+    return "false" if value is None else f"{value:.17g}"
+
+
+def _text(word: str) -> str:
+    return f'"{word}"'  # made of letters, digits, colons: nothing to escape
 
 
 def limits_args(limits: Limits) -> list[str]:
     """Return the arguments of ``set_limits``."""
-    return [_text(limits.calls), _text(limits.per_s), _text(limits.parallel)]
+    return [_number(limits.calls), _number(limits.per_s), _number(limits.parallel)]
 
 
 def take_args(asks: Mapping[Lane, int], lease_s: float) -> list[str]:
     """Return the arguments of ``take``."""
-    return [*[str(asks.get(lane, 0)) for lane in _LANES], _text(lease_s)]
+    return [*[str(asks.get(lane, 0)) for lane in _LANES], _number(lease_s)]
 
 
-def lease_word(lease: Lease) -> str:
-    """Return what the script calls a lease."""
-    return f"{lease.id}:{lease.member}:{int(lease.lane)}:{_text(lease.granted_at)}"
+def hold_args(for_s: float) -> list[str]:
+    """Return the arguments of ``hold``."""
+    return [_number(for_s)]
+
+
+def renew_args(leases: Iterable[Lease], lease_s: float) -> list[str]:
+    """Return the arguments of ``renew``."""
+    return [_number(lease_s), *map(_lease, leases)]
+
+
+def join_args(open_: Iterable[tuple[Lease, float, str]]) -> list[str]:
+    """Return the arguments of ``join``: leases, the seconds that each has left, the generation that knows it."""
+    return [arg for lease, left_s, known_in in open_ for arg in (_lease(lease), _number(left_s), _text(known_in))]
+
+
+def _lease(lease: Lease) -> str:
+    return f'"{lease.id}:{lease.member}:{int(lease.lane)}:{lease.granted_at:.17g}"'
 
 
 def give_back_args(
     lease: Lease, end: End, generation: str, *, retry_after_s: float | None, stretch: float
 ) -> list[str]:
     """Return the arguments of ``give_back``."""
-    retry_after = "-" if retry_after_s is None else _text(retry_after_s)
-    return [lease_word(lease), end.value, _text(lease.granted_at), retry_after, _text(stretch), generation]
+    numbers = _number(lease.granted_at), _number(retry_after_s), _number(stretch)
+    return [_lease(lease), _text(end.value), *numbers, _text(generation)]
 
 
 def read_decision(answer: Answer, member: str, lease_s: float) -> Lease | Wait:

@@ -6,8 +6,9 @@ a command, which is small beside a network. The only file that imports `redis`.
 
 import asyncio
 import contextlib
+import re
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
@@ -104,6 +105,19 @@ _REASONS: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]] = 
 )
 _FAILURES = (redis.RedisError, OSError)
 
+_INSIDE: Mapping[str, type[Exception]] = {
+    "READONLY": redis.ReadOnlyError,
+    "OOM": redis.exceptions.OutOfMemoryError,
+}
+"""What befalls a command inside the script. Redis 6.2 wraps its words, so that redis-py no longer knows them."""
+
+
+def _unwrapped(error: Exception) -> Exception:
+    """Return the error of a command inside the script as servers newer than 6.2 tell it."""
+    found = re.search(r"@user_script: \d+: -([A-Z]+) ", str(error))
+    kind = _INSIDE.get(found[1]) if found else None
+    return kind(str(error)) if kind else error
+
 
 class Script(Protocol):
     """A Lua script for one set of keys."""
@@ -191,10 +205,11 @@ class _Wire:
                 await self._move(node)
                 await self._send("SCRIPT LOAD", script.text)
                 return heard(await self._send(*command))
-        except _FAILURES as error:
-            if self._node is not None or isinstance(error, redis.ReadOnlyError):
+        except _FAILURES as wrapped:
+            failure = _unwrapped(wrapped)
+            if self._node is not None or isinstance(failure, redis.ReadOnlyError):
                 await self._move(None)
-            raise self._address.lost(error) from None
+            raise self._address.lost(failure) from None
 
     async def _move(self, node: tuple[str, int] | None) -> None:
         self._node = node
@@ -234,6 +249,7 @@ class _AsyncioWire(_Wire):
         if isinstance(error, redis.exceptions.NoScriptError) or _moved_to(error):
             self._yard.start(self._run_again, script, words, exchange)
             return
+        error = _unwrapped(error)
         exchange.fail(error)
         if isinstance(error, redis.ReadOnlyError) and self._line is not None:
             # It is the master no longer, and its name may lead to the new one by now: the next command connects anew.

@@ -77,8 +77,10 @@ local function grant(lane, lease_s)
   my.served[lane] = S.last_id
   my.asks[lane] = my.asks[lane] - 1
   S.asks[lane] = max(0, S.asks[lane] - 1)
-  add(OPEN, NOW + lease_s, text(S.last_id) .. ':' .. me .. ':' .. lane - 1 .. ':' .. NOW_TEXT, S.opens)
+  local id = text(S.last_id)
+  add(OPEN, NOW + lease_s, id .. ':' .. me .. ':' .. lane - 1 .. ':' .. NOW_TEXT, S.opens)
   S.opens = S.opens + 1
+  return ' ' .. id .. ' ' .. lane - 1
 end
 
 -- Wake whoever is next, once until it asks, and expect it at once. Nobody listens for the dead: then the next one is woken.
@@ -108,23 +110,25 @@ end
 local operations = {}
 
 function operations.take(asks1, asks2, asks3, lease_s)
-  lease_s = number(lease_s)
   S.longest_s = max(S.longest_s, lease_s)
   if S.told == me then S.told = nil end
   if my.census ~= S.census then
+    if call('ZADD', NAMES, 0, me) == 1 then  -- they were evicted
+      S.census = S.census + 1
+      keep(NAMES)
+    end
     my.census, my.count, my.rank = S.census, call('ZCARD', NAMES), call('ZRANK', NAMES, me)
   end
   local were_asking, was = S.asks[1] + S.asks[2] + S.asks[3], my.asks
   local others_wait = were_asking > was[1] + was[2] + was[3]
-  my.asks = {tonumber(asks1), tonumber(asks2), tonumber(asks3)}
+  my.asks = {asks1, asks2, asks3}
   count_asks(was, my.asks)
-  local stood = {my.asks[1], my.asks[2], my.asks[3]}
+  local stood = {asks1, asks2, asks3}
   if others_wait then line_up(me, my.served, was, my.asks) else stood = was end
   local lane, date = turn()
   local lease = ''
   if lane then
-    grant(lane, lease_s)
-    lease = ' ' .. text(S.last_id) .. ' ' .. lane - 1
+    lease = grant(lane, lease_s)
     if others_wait then line_up(me, my.served, stood, my.asks) end
     lane, date = turn()
   end
@@ -136,7 +140,6 @@ function operations.take(asks1, asks2, asks3, lease_s)
   elseif was[1] + was[2] + was[3] > 0 then
     call('ZREM', FRESH, me)
   end
-  write_member(me, my)
   wake_next()
   return text(date) .. ' ' .. my.count .. ' ' .. my.rank .. lease
 end
@@ -150,10 +153,11 @@ local function squeeze(used)
 end
 
 local function refused(granted_at, used, retry_after_s, stretch)
-  local is_new, pause_s, foreign = granted_at > S.hold_set_at, tonumber(retry_after_s), 0
+  local is_new, pause_s, foreign = granted_at > S.hold_set_at, retry_after_s, 0
+  local ladder = C.LADDER
   if is_new then
     S.strikes, S.hold_set_at = S.strikes + 1, NOW
-    pause_s = pause_s or C.LADDER[min(S.strikes, #C.LADDER)] * tonumber(stretch)
+    pause_s = pause_s or ladder[min(S.strikes, #ladder)] * stretch
   end
   if pause_s then S.hold_until = max(S.hold_until, NOW + pause_s) end
   if is_new then foreign = squeeze(used) end
@@ -167,7 +171,6 @@ function operations.give_back(lease, end_, granted_at, retry_after_s, stretch, g
   elseif generation == S.generation then
     return '0'
   end  -- a lease from before the memory was lost counts as open
-  granted_at = number(granted_at)
   if end_ == 'uncertain' then
     S.lates = S.lates + add(PLACES, NOW + margin_s, lease, S.lates)
     S.homes = S.homes + add(HOME, NOW + margin_s + S.per_s, lease, S.homes)
@@ -183,87 +186,100 @@ function operations.give_back(lease, end_, granted_at, retry_after_s, stretch, g
   return wake_next() .. pause
 end
 
-function operations.renew(lease_s, ...)
-  local words = {}
-  for i, lease in ipairs({...}) do
-    words[i] = call('ZSCORE', OPEN, lease) and 1 or 0
-    if words[i] == 1 then add(OPEN, NOW + number(lease_s), lease, S.opens) end
-  end
-  return table.concat(words, ' ')
-end
-
-function operations.hold(for_s)
-  S.hold_until = max(S.hold_until, NOW + number(for_s))
-  return ''
-end
-function operations.resume()
-  S.hold_until = -HUGE
-  call('PUBLISH', PREFIX .. 'all', 'ask')
-  return ''
-end
-
--- Tokens that are out come home a window of the new length after their answer; a longer one counts earlier calls again.
-local function change_limits(most_calls, per_s, parallel)
-  local by_s = per_s - S.per_s
-  S.calls, S.per_s, S.parallel = most_calls, per_s, parallel
-  if by_s == 0 then return end
-  local dates = call('ZRANGE', HOME, 0, -1, 'WITHSCORES')
-  for i = 1, #dates, 2 do call('ZADD', HOME, number(dates[i + 1]) + by_s, dates[i]) end
-  S.due_at = NOW
-  if by_s > 0 then S.hold_until = max(S.hold_until, NOW) + by_s end
-end
-
-function operations.set_limits(...)
-  local limits = {...}
-  change_limits(tonumber(limits[1]), tonumber(limits[2]), tonumber(limits[3]))
-  each_member(function(name, m)
-    m.limits = {S.calls, S.per_s, S.parallel}
-    write_member(name, m)
-  end)
-  call('PUBLISH', PREFIX .. 'all', 'limits ' .. table.concat(limits, ' '))
-  return ''
-end
-
-local function keep_the_strictest()
-  local calls, per_s, parallel
-  each_member(function(_, m)
-    calls = min(calls or m.limits[1], m.limits[1])
-    per_s = max(per_s or m.limits[2], m.limits[2])
-    parallel = min(parallel or m.limits[3], m.limits[3])
-  end)
-  if calls then change_limits(calls, per_s, parallel) end
-end
-
-function operations.join(...)  -- triples: an open lease, the seconds that it has left, its generation
-  if is_strange then my.limits = my_limits end  -- else they may have been set for all meanwhile
-  my.fresh_until = max(my.fresh_until, NOW)
-  write_member(me, my)
-  keep_the_strictest()
-  local leases = {...}
-  for i = 1, #leases, 3 do
-    local left_s = number(leases[i + 1])
-    if leases[i + 2] ~= S.generation then  -- else it is known, or it ran out
-      S.longest_s = max(S.longest_s, left_s)
-      S.opens = S.opens + add(OPEN, NOW + left_s, leases[i], S.opens)
+-- The others are made when one of them is asked for: to make them all would cost every take and give_back a microsecond.
+local function make_the_others()
+  function operations.renew(lease_s, ...)
+    local words = {}
+    for i, lease in ipairs({...}) do
+      words[i] = call('ZSCORE', OPEN, lease) and 1 or 0
+      if words[i] == 1 then add(OPEN, NOW + lease_s, lease, S.opens) end
     end
+    return table.concat(words, ' ')
   end
-  return S.calls .. ' ' .. text(S.per_s) .. ' ' .. S.parallel
-end
 
-function operations.leave()
-  forget(me)
-  keep_the_strictest()
-  wake_next()
-  return ''
+  function operations.hold(for_s)
+    S.hold_until = max(S.hold_until, NOW + for_s)
+    return ''
+  end
+
+  function operations.resume()
+    S.hold_until = -HUGE
+    call('PUBLISH', PREFIX .. 'all', 'ask')
+    return ''
+  end
+
+  -- Tokens that are out come home a window of the new length after their answer; a longer one counts earlier calls
+  -- again.
+  local function change_limits(most_calls, per_s, parallel)
+    local by_s = per_s - S.per_s
+    S.calls, S.per_s, S.parallel = most_calls, per_s, parallel
+    if by_s == 0 then return end
+    local dates = call('ZRANGE', HOME, 0, -1, 'WITHSCORES')
+    for i = 1, #dates, 2 do call('ZADD', HOME, number(dates[i + 1]) + by_s, dates[i]) end
+    S.due_at = NOW
+    if by_s > 0 then S.hold_until = max(S.hold_until, NOW) + by_s end
+  end
+
+  local function limits_words() return S.calls .. ' ' .. text(S.per_s) .. ' ' .. S.parallel end
+
+  function operations.set_limits(...)
+    change_limits(...)
+    each_member(function(name, m)
+      m.limits = {S.calls, S.per_s, S.parallel}
+      write_member(name, m)
+    end)
+    call('PUBLISH', PREFIX .. 'all', 'limits ' .. limits_words())
+    return ''
+  end
+
+  local function keep_the_strictest()
+    local calls, per_s, parallel
+    each_member(function(_, m)
+      calls = min(calls or m.limits[1], m.limits[1])
+      per_s = max(per_s or m.limits[2], m.limits[2])
+      parallel = min(parallel or m.limits[3], m.limits[3])
+    end)
+    if calls then change_limits(calls, per_s, parallel) end
+  end
+
+  function operations.join(...)  -- triples: an open lease, the seconds that it has left, its generation
+    if is_strange then my.limits = my_limits end  -- else they may have been set for all meanwhile
+    my.fresh_until = max(my.fresh_until, NOW)
+    write_member(me, my)
+    keep_the_strictest()
+    local leases = {...}
+    for i = 1, #leases, 3 do
+      local left_s = leases[i + 1]
+      if leases[i + 2] ~= S.generation then  -- else it is known, or it ran out
+        S.longest_s = max(S.longest_s, left_s)
+        S.opens = S.opens + add(OPEN, NOW + left_s, leases[i], S.opens)
+      end
+    end
+    return limits_words()
+  end
+
+  function operations.leave()
+    forget(me)
+    keep_the_strictest()
+    wake_next()
+    return ''
+  end
+
+  function operations.look() return '' end
 end
-function operations.look() return '' end
 
 -- the decision --------------------------------------------------------------------------------------------------------
 
+if not operations[op] then make_the_others() end
 local words = operations[op](unpack(A, 12))
-call('SET', STATE, cmsgpack.pack(S), 'PX', string.format('%.0f', (S.kept_until - NOW) * 1000))
+if op == 'take' then
+  call('HSET', ACCOUNT, 'state', cmsgpack.pack(S), me, pack_member(my))
+else
+  call('HSET', ACCOUNT, 'state', cmsgpack.pack(S))
+end
+if is_kept_longer then keep_for(0, ACCOUNT) end
 local answer = NOW_TEXT .. ' ' .. S.generation .. ' ' .. text(S.last_id) .. (is_strange and ' 1 ' or ' 0 ') .. words
-if op ~= 'look' then return answer end
+if op ~= 'look' then return {ok = answer} end  -- a line, sooner read than a number of bytes and then the bytes
 
 local state = {S.calls, S.per_s, S.parallel, S.hold_until, S.strikes, S.hold_set_at, S.lowered_to, S.lowered_at,
   S.bulk_at, S.passed[1], S.passed[2], S.passed[3], S.last_id}

@@ -1,18 +1,18 @@
 -- The state of an account at the server, ready to be decided on: `ledger.lua` follows, with the rules. The constants
--- (table C) are put in front by `_redis_script.py`. All keys of an account have one hash tag; dates are in ledger time
--- (see NOW); what is packed is MessagePack:
---   state     string  scalars (packed), among them how many there are in the sorted sets
+-- (what begins with `C.`) are written into both by `_redis_script.py`. All keys of an account have one hash tag; dates
+-- are in ledger time (see NOW); what is packed is MessagePack:
+--   account   hash    `state`: scalars (packed), among them how many there are in the sorted sets; and for each ledger
+--                     object that uses the account, its name: who it is (packed)
 --   home      zset    tokens that are out, by the date at which they come home
 --   places    zset    places of uncertain ends, by the date at which they are free
 --   open      zset    leases "id:member:lane:granted_at", by the date at which they run out
---   members   hash    for each ledger object that uses the account, who it is (packed)
 --   names     zset    the members again, by name alone, to number them
 --   fresh     zset    members that wait, by the date until which they stand in others' way
 --   line0..2  zset    members that wait in a lane, by the number of the last grant that they got there
 
-local STATE, HOME, PLACES, OPEN, MEMBERS, NAMES, FRESH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local LINES = {KEYS[8], KEYS[9], KEYS[10]}
-local PREFIX = string.sub(STATE, 1, -6)
+local ACCOUNT, HOME, PLACES, OPEN, NAMES, FRESH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local LINES = {KEYS[7], KEYS[8], KEYS[9]}
+local PREFIX = string.sub(ACCOUNT, 1, -8)
 local BULK, HUGE, min, max, call = 3, math.huge, math.min, math.max, redis.call
 local LANES, NONE = {1, 2, 3}, {0, 0, 0}
 
@@ -26,33 +26,34 @@ local function number(word)
   return tonumber(word)
 end
 
-local A = {}  -- the command: operation, test's now, me, generation, id, expected now, margin, reserve, limits, ...
-for word in string.gmatch(ARGV[1], '%S+') do A[#A + 1] = word end
-local op, me, known, seen_id, margin_s, reserve = A[1], A[3], A[4], tonumber(A[5]), number(A[7]), tonumber(A[8])
-local my_limits = {tonumber(A[9]), tonumber(A[10]), tonumber(A[11])}
+local A = cjson.decode(ARGV[1])  -- what follows, then the operation's own; false where there is none
+local op, tests_now, me, known, seen_id, expected, margin_s, reserve = unpack(A, 1, 8)
+local my_limits = {A[9], A[10], A[11]}
 
 -- state ---------------------------------------------------------------------------------------------------------------
 
-local packed = call('GET', STATE)
+local packed, mine = unpack(call('HMGET', ACCOUNT, 'state', me))
 local S = packed and cmsgpack.unpack(packed) or {}
 
 local wall = call('TIME')
 wall = tonumber(wall[1]) + tonumber(wall[2]) / 1e6
-local NOW = tonumber(A[2])  -- only tests say what time it is
+local NOW = tests_now
 if not NOW then
   -- Ledger time never goes back, and does not follow a server's clock that was put forward (or another server's).
   NOW = wall + (S.offset or 0)
-  local expected = tonumber(A[6])
   if expected and known == S.generation and NOW > expected + C.LEAP_S then NOW = expected end
   NOW = max(NOW, S.now or NOW)
 end
 S.now, S.offset = NOW, NOW - wall
 local NOW_TEXT = text(NOW)
 
--- Keep every key for KEEP_S after all that is in it is past; the state goes first.
-local function keep(...)
-  for _, key in ipairs({...}) do call('PEXPIRE', key, string.format('%.0f', (S.kept_until - NOW + 60) * 1000)) end
+-- Keep every key for KEEP_S after all that is in it is past; the account goes first.
+local function keep_for(more_s, ...)
+  local left_ms = string.format('%.0f', (S.kept_until - NOW + more_s) * 1000)
+  for _, key in ipairs({...}) do call('PEXPIRE', key, left_ms) end
 end
+
+local function keep(...) keep_for(60, ...) end
 
 -- Add to a set of dates; `size` is how many are in it.
 local function add(key, date, name, size)
@@ -62,59 +63,25 @@ local function add(key, date, name, size)
   return added
 end
 
--- What was forgotten may have been spent to the last call. Members that live tell of their open calls by joining again.
-local function begin_generation(is_clean)
-  S.generation, S.is_clean = string.format('%.0f-%s', NOW * 1e6, me), is_clean
-  if not is_clean then S.hold_until = max(S.hold_until, NOW + margin_s + S.per_s) end
-  call('PUBLISH', PREFIX .. 'all', 'join')
-end
-
-local function begin()
-  call('DEL', unpack(KEYS))
-  S = {now = S.now, offset = S.offset, calls = my_limits[1], per_s = my_limits[2], parallel = my_limits[3],
-    hold_until = -HUGE, strikes = 0, hold_set_at = -HUGE, lowered_to = HUGE, lowered_at = -HUGE, bulk_at = -HUGE,
-    passed = {0, 0, 0}, asks = {0, 0, 0}, homes = 0, lates = 0, opens = 0, census = 0, due_at = HUGE, longest_s = 0,
-    kept_until = 0, last_id = math.floor(NOW * 1e6)}  -- no earlier generation has used these numbers
-  begin_generation(known == '-')
-end
-
-local function is_something_gone()
-  local wanted = {}
-  if S.homes > 0 then wanted[1] = HOME end
-  if S.lates > 0 then wanted[#wanted + 1] = PLACES end
-  if S.opens > 0 then wanted[#wanted + 1] = OPEN end
-  if S.asks[1] + S.asks[2] + S.asks[3] > 0 then wanted[#wanted + 1] = FRESH end
-  return #wanted > 0 and call('EXISTS', unpack(wanted)) < #wanted
-end
-
-if not S.generation then
-  begin()
-elseif is_something_gone() then  -- evicted, or deleted by hand
-  S.homes, S.lates, S.opens = call('ZCARD', HOME), call('ZCARD', PLACES), call('ZCARD', OPEN)
-  call('DEL', FRESH, unpack(LINES))
-  S.asks = {0, 0, 0}
-  begin_generation(false)
-elseif known == S.generation and seen_id > S.last_id then  -- an older copy: restored, or a replica that lagged behind
-  S.last_id = seen_id
-  begin_generation(false)
-elseif known ~= '-' and known ~= S.generation and S.is_clean then  -- begun by somebody who did not know
-  begin_generation(false)
-end
-
 -- members -------------------------------------------------------------------------------------------------------------
 
 local function read_member(name)
-  local found = call('HGET', MEMBERS, name)
+  local found = name == me and mine or call('HGET', ACCOUNT, name)
   if not found then return nil end
   local n = cmsgpack.unpack(found)
   return {asks = {n[1], n[2], n[3]}, served = {n[4], n[5], n[6]}, fresh_until = n[7],
     limits = {n[8], n[9], n[10]}, census = n[11], count = n[12], rank = n[13]}
 end
 
-local function write_member(name, m)
+local function pack_member(m)
   local asks, served, limits = m.asks, m.served, m.limits
-  call('HSET', MEMBERS, name, cmsgpack.pack({asks[1], asks[2], asks[3], served[1], served[2], served[3], m.fresh_until,
-    limits[1], limits[2], limits[3], m.census, m.count, m.rank}))
+  return cmsgpack.pack({asks[1], asks[2], asks[3], served[1], served[2], served[3], m.fresh_until,
+    limits[1], limits[2], limits[3], m.census, m.count, m.rank})
+end
+
+local function write_member(name, m)
+  call('HSET', ACCOUNT, name, pack_member(m))
+  if name == me then mine = false end  -- what was read is old
 end
 
 -- Move in the lines from where `was` asked to where `is` asks; in lanes where both do, the place may have changed.
@@ -144,12 +111,14 @@ local function stop_asking(name)
 end
 
 local function each_member(visit)
-  for _, name in ipairs(call('HKEYS', MEMBERS)) do visit(name, read_member(name)) end
+  for _, name in ipairs(call('HKEYS', ACCOUNT)) do
+    if name ~= 'state' then visit(name, read_member(name)) end
+  end
 end
 
 local function forget(name)
   stop_asking(name)
-  call('HDEL', MEMBERS, name)
+  call('HDEL', ACCOUNT, name)
   call('ZREM', NAMES, name)
   S.census = S.census + 1
 end
@@ -161,8 +130,50 @@ local function welcome()
   local new = {asks = NONE, served = {0, 0, 0}, fresh_until = -HUGE, limits = my_limits, census = 0, count = 0,
     rank = 0}
   write_member(me, new)
-  keep(MEMBERS, NAMES)
+  keep(NAMES)
   return new
+end
+
+-- what was forgotten --------------------------------------------------------------------------------------------------
+
+-- What was forgotten may have been spent to the last call. Members that live tell of their open calls by joining again.
+local function begin_generation(is_clean)
+  S.generation, S.is_clean = string.format('%.0f-%s', NOW * 1e6, me), is_clean
+  if not is_clean then S.hold_until = max(S.hold_until, NOW + margin_s + S.per_s) end
+  call('PUBLISH', PREFIX .. 'all', 'join')
+end
+
+local function begin()
+  call('DEL', unpack(KEYS))
+  S = {now = S.now, offset = S.offset, calls = my_limits[1], per_s = my_limits[2], parallel = my_limits[3],
+    hold_until = -HUGE, strikes = 0, hold_set_at = -HUGE, lowered_to = HUGE, lowered_at = -HUGE, bulk_at = -HUGE,
+    passed = {0, 0, 0}, asks = {0, 0, 0}, homes = 0, lates = 0, opens = 0, census = 0, due_at = HUGE, longest_s = 0,
+    kept_until = 0, last_id = math.floor(NOW * 1e6)}  -- no earlier generation has used these numbers
+  begin_generation(not known)
+end
+
+local function is_something_gone()
+  local wanted = {}
+  if S.homes > 0 then wanted[1] = HOME end
+  if S.lates > 0 then wanted[#wanted + 1] = PLACES end
+  if S.opens > 0 then wanted[#wanted + 1] = OPEN end
+  if S.asks[1] + S.asks[2] + S.asks[3] > 0 then wanted[#wanted + 1] = FRESH end
+  return #wanted > 0 and call('EXISTS', unpack(wanted)) < #wanted
+end
+
+if not S.generation then
+  begin()
+elseif is_something_gone() then  -- evicted, or deleted by hand
+  S.homes, S.lates, S.opens = call('ZCARD', HOME), call('ZCARD', PLACES), call('ZCARD', OPEN)
+  call('DEL', FRESH, unpack(LINES))
+  S.asks = {0, 0, 0}
+  each_member(function(name, m) m.asks = NONE; write_member(name, m) end)
+  begin_generation(false)
+elseif known == S.generation and seen_id > S.last_id then  -- an older copy: restored, or a replica that lagged behind
+  S.last_id = seen_id
+  begin_generation(false)
+elseif known and known ~= S.generation and S.is_clean then  -- begun by somebody who did not know
+  begin_generation(false)
 end
 
 -- settling ------------------------------------------------------------------------------------------------------------
@@ -193,7 +204,8 @@ local function settle()
 end
 
 local needed_s = min(margin_s + S.per_s + S.longest_s + max(0, S.hold_until - NOW), C.KEEP_MOST_S)
-if NOW + needed_s + C.KEEP_S / 2 > S.kept_until then
+local is_kept_longer = NOW + needed_s + C.KEEP_S / 2 > S.kept_until
+if is_kept_longer then
   S.kept_until = NOW + needed_s + C.KEEP_S
   keep(unpack(KEYS))
 end

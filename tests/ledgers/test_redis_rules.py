@@ -146,13 +146,13 @@ class ScriptAgainstAccount(RuleBasedStateMachine):
     def renew(self, data: st.DataObject, lease_s: float) -> None:
         lease = data.draw(st.sampled_from(self.leases))
         expected = self.account.renew(self.account.open.get(lease.id, lease), self.now, lease_s)
-        answer = self.run("renew", f"{lease_s:g}", said.lease_word(lease), member=lease.member)
+        answer = self.run("renew", *said.renew_args([lease], lease_s), member=lease.member)
         assert answer.words == ["1" if expected else "0"]
 
     @rule(for_s=st.floats(0.0, 20.0))
     def hold(self, for_s: float) -> None:
         self.account.hold(self.now + for_s)
-        self.run("hold", f"{for_s:.17g}")
+        self.run("hold", *said.hold_args(for_s))
 
     @rule()
     def resume(self) -> None:
@@ -162,7 +162,7 @@ class ScriptAgainstAccount(RuleBasedStateMachine):
     @rule(calls=st.integers(2, 8), per_s=st.sampled_from([1.0, 10.0, 60.0]), parallel=st.integers(1, 5))
     def set_limits(self, calls: int, per_s: float, parallel: int) -> None:
         self.account.change_limits(Limits(calls, per_s, parallel), self.now)
-        self.run("set_limits", str(calls), f"{per_s:g}", str(parallel))
+        self.run("set_limits", *said.limits_args(Limits(calls, per_s, parallel)))
 
     @rule(seconds=st.floats(0.001, 30.0))
     def time_passes(self, seconds: float) -> None:
