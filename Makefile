@@ -34,10 +34,10 @@ contracts: $(VENV)/.dev ## who may import whom
 	$(BIN)/lint-imports --no-cache
 
 tests: $(VENV)/.dev ## the tests, without the slow proofs
-	$(BIN)/python -m pytest -m "not proof" -n 2 -q
+	$(BIN)/python -m pytest -m "not proof" -n 3 -q
 
 proof: $(VENV)/.bench ## the slow proofs: load, cancellation, kills; then fleets, which need the machine to themselves
-	$(BIN)/python -m pytest -m "proof and not fleet" -n 2 -q
+	$(BIN)/python -m pytest -m "proof and not fleet" -n 3 -q
 	$(BIN)/python -m pytest -m "proof and fleet" -q -s -ra
 
 fleet: $(VENV)/.dev ## the proofs of shared budgets in full length: a thousand seeds, ten days
