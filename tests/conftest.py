@@ -1,5 +1,6 @@
 """Fixtures for all rooms: event loops in real and in virtual time."""
 
+import signal
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,6 +17,10 @@ pytest_plugins = ["ongage_async.pytest_plugin"]
 # How long one example takes is the machine's doing: one that stands still for a moment must not turn a test red.
 settings.register_profile("unhurried", settings.get_profile(settings.get_current_profile_name()), deadline=None)
 settings.load_profile("unhurried")
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and so would all processes that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _virtual(backend: str) -> tuple[str, dict[str, Any]]:
