@@ -203,7 +203,7 @@ class Between:
 def between(server: S3Server) -> Iterator[tuple[Between, str]]:
     app = Between(server.url)
     listener = socket.create_server(("127.0.0.1", 0))
-    running = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="none"))
+    running = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
     yield app, f"http://127.0.0.1:{listener.getsockname()[1]}"
