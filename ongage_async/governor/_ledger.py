@@ -132,7 +132,7 @@ class MemoryLedger:
         loop = running_loop()
         if self._loop is not None and loop != self._loop:
             if is_over(self._loop):
-                self._end_all()
+                self._shared.account.bury(self.name, self._seen_at)
             if self._shared.account.open:
                 raise ConfigurationError(
                     "this governor has calls open in another event loop: share a budget between loops, threads or "
@@ -149,12 +149,6 @@ class MemoryLedger:
             self._is_doubled = True
             before()
         return self._shared.account.limits
-
-    def _end_all(self) -> None:
-        """End the calls of an event loop that is over: nobody will, and the vendor may count them."""
-        for lease in list(self._shared.account.open.values()):
-            self._shared.account.give_back(lease, End.UNCERTAIN, self._seen_at)
-        self._shared.account.members.clear()  # and with them those who waited
 
     def now(self) -> float:
         """Return the loop's time."""

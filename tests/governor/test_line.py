@@ -248,6 +248,26 @@ async def test_calls_that_are_open_in_a_loop_that_goes_on_are_nobody_elses():
         await anyio.to_thread.run_sync(elsewhere)
 
 
+def test_a_governor_that_follows_another_into_a_new_loop_ends_none_of_its_calls():
+    """Both use one account; what the first has open in the new loop is alive, though the second knows the old one."""
+    ledger = MemoryLedger(Limits(parallel=2), 0.05)
+    first, second = Governor(ledger=ledger.member("first")), Governor(ledger=ledger.member("second"))
+
+    async def start_both() -> None:
+        await first.start()
+        await second.start()
+
+    async def call_and_follow() -> None:
+        await first.start()
+        await first.acquire()
+        with pytest.raises(ConfigurationError, match="open in another event loop"):
+            await second.start()
+        assert (await first.statistics()).open == 1
+
+    asyncio.run(start_both())
+    asyncio.run(call_and_follow())
+
+
 def test_a_loop_of_trio_that_has_ended_is_over():
     async def main() -> object:
         assert not is_over(running_loop())
